@@ -1,0 +1,35 @@
+//! How bytes that a client has chosen stand in a line.
+
+use std::fmt::Write as _;
+
+/// Appends `bytes`; `"`, `\` and all that is not printable ASCII stand as `\xNN`, `\"` and `\\`.
+pub(super) fn push_text(line: &mut String, bytes: &[u8]) {
+    for &byte in bytes {
+        match byte {
+            b'"' => line.push_str("\\\""),
+            b'\\' => line.push_str("\\\\"),
+            b' '..=b'~' => line.push(char::from(byte)),
+            _ => push_hex(line, "\\x", byte),
+        }
+    }
+}
+
+/// Appends `bytes` as a JSON string, quotes and all. Each byte past ASCII is one char, U+0080 to
+/// U+00FF, as in a native string, so that bytes that are not text survive.
+pub(super) fn push_json(line: &mut String, bytes: &[u8]) {
+    line.push('"');
+    for &byte in bytes {
+        match byte {
+            b'"' => line.push_str("\\\""),
+            b'\\' => line.push_str("\\\\"),
+            b' '..=b'~' => line.push(char::from(byte)),
+            _ => push_hex(line, "\\u00", byte),
+        }
+    }
+    line.push('"');
+}
+
+fn push_hex(line: &mut String, prefix: &str, byte: u8) {
+    // Writing to a String cannot fail.
+    let _ = write!(line, "{prefix}{byte:02x}");
+}
