@@ -5,6 +5,8 @@ mod pattern;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use crate::native;
@@ -68,8 +70,8 @@ impl<T> Router<T> {
         if !path.starts_with('/') {
             return None;
         }
-        let bytes: std::borrow::Cow<'_, [u8]> = percent_decode_str(path).into();
-        let mut script_name = native::from_bytes(&bytes);
+        let decoded: Cow<'_, [u8]> = percent_decode_str(path).into();
+        let mut script_name = native::from_bytes(&decoded);
         let (target, end) = host
             .and_then(|host| self.of_host(host))
             .and_then(|node| node.find(&script_name))

@@ -109,7 +109,6 @@ impl Unit for Size {
     const VALUE_NAME: &'static str = "SIZE";
 
     fn parse(text: &str) -> Result<Self, LimitError> {
-        // A fraction without a unit, such as "0.5", has no meaning, and bytesize would round it.
         let bytes = ByteSize::from_str(text).map_err(|_| LimitError::Size(text.to_owned()))?;
         Self::checked(bytes.as_u64())
     }

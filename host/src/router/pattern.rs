@@ -165,7 +165,7 @@ impl FromStr for HostName {
             };
         }
         if let Some((name, port)) = text.split_once(':') {
-            let is_port = !name.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+            let is_port = !name.is_empty() && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
             return Err(if is_port { RouteError::Port(text.to_owned()) } else { refused() });
         }
         let name = text.strip_suffix('.').unwrap_or(text);
