@@ -21,13 +21,13 @@ pub enum BadRequest {
     #[error("the target is no path; no app answers for the whole server")]
     NoPath,
     /// A request line over `request-line-max`.
-    #[error("the request line is longer than {0} bytes")]
+    #[error("the request line is longer than {0}")]
     LineTooLong(Size),
     /// More headers than `header-count-max`.
     #[error("the request has more than {0} headers")]
     TooManyHeaders(u32),
     /// Header bytes over `header-size-max`.
-    #[error("the headers of the request are longer than {0} bytes")]
+    #[error("the headers of the request are longer than {0}")]
     HeadersTooLarge(Size),
     /// HTTP/1.1 without Host, or HTTP/2 without `:authority` and Host (RFC 9112 section 3.2).
     #[error("the request names no host; send a Host header")]
