@@ -103,8 +103,11 @@ impl Head {
     }
 }
 
+/// `HeaderMap` panics at 24576 names, so no limit may allow them.
+const HEADERS_MAX: u32 = 16 * 1024;
+
 fn check_size(status: &str, headers: &[(String, String)], limits: &AppLimits) -> Result<(), HeadError> {
-    let count_max = limits.head_count_max;
+    let count_max = limits.head_count_max.min(HEADERS_MAX);
     if u32::try_from(headers.len()).map_or(true, |count| count > count_max) {
         let message = format!("{} headers are over head-count-max, {count_max}", headers.len());
         return Err(HeadError::TooLarge(message));
