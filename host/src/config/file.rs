@@ -123,12 +123,13 @@ impl Source<'_> {
             tenants: self.tenants(raw.tenant)?,
         };
         let listen = self.listen(raw.listen)?;
+        let trusted_peers = self.trusted_peers(&raw.trusted_peers)?;
         let format = raw.access_log_format.map(|format| self.parsed("access-log-format", &format)).transpose()?;
         Ok(Config {
             listen: if flags.listen.is_empty() { listen } else { flags.listen },
             apps: self.apps(raw.app, &common)?,
             limits: common.host_limits,
-            trusted_peers: self.trusted_peers(&raw.trusted_peers)?,
+            trusted_peers,
             grace: flags.grace.or(raw.grace).unwrap_or(GRACE),
             spool_dir: flags.spool_dir.or(raw.spool_dir.map(|dir| self.path(&dir))),
             cache_dir: flags.cache_dir.or(raw.cache.map(|dir| self.path(&dir))),

@@ -68,7 +68,7 @@ impl DirGrant {
         }
         let refused = || GrantError::GuestPath(guest.to_owned());
         let path = guest.strip_prefix('/').ok_or_else(refused)?;
-        let path = path.strip_suffix('/').unwrap_or(path);
+        let path = path.strip_suffix('/').filter(|path| !path.is_empty()).unwrap_or(path);
         let is_plain = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains('\0');
         if !path.is_empty() && !path.split('/').all(is_plain) {
             return Err(refused());
