@@ -154,7 +154,7 @@ impl Format {
         self.has(|atom| matches!(atom, Atom::Variable(_)))
     }
 
-    /// Appends the line of `entry` to `line`, with its `\n`.
+    /// Appends the line of `entry` to `line`, without a line end.
     pub fn write(&self, entry: &Entry<'_>, line: &mut String) {
         match &self.0 {
             Style::Json => json::write(entry, line),
@@ -167,7 +167,6 @@ impl Format {
                 }
             }
         }
-        line.push('\n');
     }
 
     fn has(&self, wanted: fn(&Atom) -> bool) -> bool {
