@@ -1,0 +1,103 @@
+//! A command of the binary, run to its end.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use crate::lines::Lines;
+use crate::process::wait_for_exit;
+use crate::{PATIENCE, cache_dir, place};
+
+/// A command line that ends by itself, such as `wasgi check` or a `wasgi serve` that is refused.
+#[derive(Debug, Default)]
+pub struct Wasgi {
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    input: Vec<u8>,
+    no_cache: bool,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// All that it printed on stdout.
+    pub stdout: String,
+    /// All that it printed on stderr.
+    pub stderr: String,
+}
+
+impl Wasgi {
+    /// The command with these arguments. `--cache` is added for those that compile.
+    pub fn run<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Outcome {
+        Self::new(args).finish()
+    }
+
+    /// As [`Wasgi::run`], to be built on.
+    pub fn new<A: Into<OsString>>(args: impl IntoIterator<Item = A>) -> Self {
+        Self { args: args.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Adds a variable to the command's environment, which is empty but for PATH and HOME.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// What the command finds on its stdin.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
+        self
+    }
+
+    /// Leaves out `--cache`.
+    #[must_use]
+    pub fn without_cache_flag(mut self) -> Self {
+        self.no_cache = true;
+        self
+    }
+
+    /// Runs it.
+    ///
+    /// # Panics
+    /// If it has not ended after [`PATIENCE`]: it should have refused to start, or be done.
+    pub fn finish(self) -> Outcome {
+        let mut command = command();
+        command.args(&self.args).envs(self.env);
+        let compiles =
+            self.args.first().is_some_and(|first| first == "serve" || first == "check" || first == "request");
+        if compiles && !self.no_cache {
+            command.arg("--cache").arg(cache_dir());
+        }
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary starts");
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let stdout = Lines::follow("output", child.stdout.take().expect("stdout is piped"));
+        let stderr = Lines::follow("log", child.stderr.take().expect("stderr is piped"));
+        // A command that does not read its input may be gone already.
+        let _ = stdin.write_all(&self.input);
+        drop(stdin);
+        let Some(status) = wait_for_exit(&mut child, PATIENCE) else {
+            child.kill().expect("a child can be killed");
+            child.wait().expect("a killed child ends");
+            panic!("wasgi {:?} does not end; its log:\n{}", self.args, stderr.all().join("\n"));
+        };
+        Outcome { code: status.code(), stdout: text(&stdout.all()), stderr: text(&stderr.all()) }
+    }
+}
+
+/// The binary with pipes, and with nothing of the tester's environment that could change its ways.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(place::binary());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_clear();
+    for name in ["PATH", "HOME"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    command
+}
+
+fn text(lines: &[String]) -> String {
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
+}
