@@ -39,7 +39,7 @@ pub struct Config {
     pub trusted_peers: TrustedPeers,
     /// How long requests may go on once the host was told to stop. Default 30 s.
     pub grace: Span,
-    /// Where request bodies lie that are too large for memory. Default the system's directory for temporary files.
+    /// Where request bodies lie that are too large for memory. Default `/var/tmp`, which is seldom memory itself.
     pub spool_dir: Option<PathBuf>,
     /// Where compiled components are kept. Default the user's cache directory.
     pub cache_dir: Option<PathBuf>,

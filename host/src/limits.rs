@@ -75,7 +75,8 @@ limits! {
         /// Connections that are open at the same time; the next one waits in the listener's backlog.
         /// Fits the 1024 file descriptors that most services start with, spool files aside.
         connections_max: u32 = 1024, from 1;
-        /// Instances that live at the same time; each reserves address space for its memory.
+        /// Instances that live at the same time, those of all apps together.
+        /// Address space is reserved for each, some TiB in all, of the 128 TiB that a process has.
         instances_max: u32 = 1000, from 1;
         /// Bytes of all request bodies that lie in the spool directory; a body over it is refused with 503.
         /// Two bodies of the largest size.
@@ -88,8 +89,10 @@ limits! {
         /// Room for several large cookies.
         header_size_max: Size = Size::from_kib(64), from Size::from_bytes(256);
         /// Time from the accept of a connection to its first byte.
+        /// A client connects in order to send; browsers that connect in advance come back when cut off.
         first_byte_max: Span = Span::from_secs(10), from Span::from_millis(1);
         /// Time from the first byte of a request to the end of its headers.
+        /// Headers fit a few packets, so more is a slow attack or a dead network.
         header_read_max: Span = Span::from_secs(10), from Span::from_millis(1);
         /// Time without any byte of a request body; then the request is refused with 408.
         /// A mobile client may lose its network for that long.
@@ -98,6 +101,7 @@ limits! {
         /// Longer than the 60 s after which proxies drop theirs, so that the proxy closes first.
         idle_max: Span = Span::from_secs(75), from Span::from_millis(1);
         /// Time in which a client takes no byte of a response; then the connection is dropped.
+        /// As patient as with a body that comes in.
         send_idle_max: Span = Span::from_secs(30), from Span::from_millis(1);
         /// Streams of one HTTP/2 connection that are open at the same time.
         /// RFC 9113 section 6.5.2 asks for 100 or more.
@@ -108,8 +112,10 @@ limits! {
         /// Bytes of the compile cache; the files that were not used for longest go first. 0 keeps none.
         cache_max: Size = Size::from_gib(8), from Size::ZERO;
         /// CPU time that compiling one component may take, all threads together.
+        /// An interpreter of 40 MiB takes about a minute on a slow core.
         compile_cpu_max: Span = Span::from_secs(300), from Span::from_secs(1);
         /// Wall time that compiling one component may take.
+        /// As long as its CPU time: on one core they are the same.
         compile_wall_max: Span = Span::from_secs(300), from Span::from_secs(1);
         /// Address space of the process that compiles one component.
         /// A good part of it is reserved and never touched.

@@ -1,0 +1,148 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod flags;
+mod request;
+mod serve;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{ConfigError, Problem};
+use crate::host::StartError;
+use crate::sandbox::apps::LoadError;
+use crate::sandbox::prepare::{self, PrepareError, Refusal};
+
+/// The WebAssembly Server Gateway Interface: serves web applications from .wasm components, each
+/// request in a sandbox of its own.
+#[derive(Debug, Parser)]
+#[command(name = "wasgi", version, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::Serve>),
+    Check(Box<check::Check>),
+    Request(Box<request::Request>),
+    /// Compiles a component for the wasgi that called it.
+    #[command(name = prepare::SUBCOMMAND, hide = true)]
+    PrepareComponent,
+}
+
+/// Why a command ends without having done its work. Its text is one line: the thing, the reason, the
+/// mend.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Arguments that clap cannot judge.
+    #[error("{0}")]
+    Usage(String),
+    /// A file named on the command line cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Unreadable { path: String, error: io::Error },
+    /// The operating system refuses what every run needs.
+    #[error("{what}: {error}")]
+    System { what: &'static str, error: io::Error },
+}
+
+/// Exit codes of sysexits.h.
+mod exit {
+    pub(super) const TRAP: u8 = 1;
+    pub(super) const USAGE: u8 = 2;
+    pub(super) const BAD_COMPONENT: u8 = 65;
+    pub(super) const UNREADABLE: u8 = 66;
+    pub(super) const UNAVAILABLE: u8 = 69;
+    pub(super) const SOFTWARE: u8 = 70;
+    pub(super) const OS: u8 = 71;
+    pub(super) const CANNOT_CREATE: u8 = 73;
+    pub(super) const BAD_CONFIG: u8 = 78;
+}
+
+impl CliError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(error) => config_code(error),
+            Self::Start(StartError::Bind(_)) => exit::UNAVAILABLE,
+            Self::Start(StartError::Spool { .. } | StartError::Cache(_)) => exit::CANNOT_CREATE,
+            Self::Start(StartError::Workshop(error) | StartError::Load(LoadError::Prepare { error, .. })) => {
+                prepare_code(error)
+            }
+            Self::Start(StartError::Load(LoadError::Grant { .. })) => exit::BAD_CONFIG,
+            Self::Start(StartError::Load(LoadError::Engine(_))) => exit::SOFTWARE,
+            Self::Usage(_) => exit::USAGE,
+            Self::Unreadable { .. } => exit::UNREADABLE,
+            Self::System { .. } => exit::OS,
+        }
+    }
+}
+
+fn config_code(error: &ConfigError) -> u8 {
+    match error {
+        ConfigError::Unreadable { .. } => exit::UNREADABLE,
+        ConfigError::Usage { .. } => exit::USAGE,
+        ConfigError::Invalid { problem, .. } if matches!(**problem, Problem::EmptyDirectory) => exit::UNREADABLE,
+        ConfigError::Invalid { .. } => exit::BAD_CONFIG,
+    }
+}
+
+fn prepare_code(error: &PrepareError) -> u8 {
+    match error {
+        PrepareError::Unreadable { .. } => exit::UNREADABLE,
+        PrepareError::Refused { refusal: Refusal::Host(_), .. } | PrepareError::Engine(_) => exit::SOFTWARE,
+        PrepareError::TooLarge { .. } | PrepareError::Refused { .. } | PrepareError::Child { .. } => {
+            exit::BAD_COMPONENT
+        }
+        PrepareError::Cache(_) => exit::CANNOT_CREATE,
+    }
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::PrepareComponent => return prepare::serve_parent(),
+        Command::Serve(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Request(command) => command.run(),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("wasgi: {error}");
+        ExitCode::from(error.exit_code())
+    })
+}
+
+/// The runtime that everything runs on.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::System { what: "cannot start the runtime", error })
+}
+
+/// This binary, as the compile child.
+fn compiler() -> Result<prepare::Compiler, CliError> {
+    let program = std::env::current_exe().map_err(|error| CliError::System {
+        what: "cannot find this program's own file, which compiles components",
+        error,
+    })?;
+    Ok(prepare::Compiler::Child(program))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

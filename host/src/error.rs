@@ -1,0 +1,114 @@
+//! Why a request got no answer from its app, by blame. The one place that maps to HTTP.
+//!
+//! What the client is told and what the log says are different texts: guest bytes, paths and
+//! backtraces never reach a client.
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::net::body::BodyError;
+use crate::request_check::BadRequest;
+use crate::sandbox::fault::Fault;
+use crate::sandbox::meter::Overrun;
+use crate::sandbox::pool::PoolError;
+
+/// Why a request got no answer from its app.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The client's: the request cannot be served as it is.
+    #[error(transparent)]
+    BadRequest(#[from] BadRequest),
+    /// The client's, mostly: its body could not be taken.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The route's: no app is there.
+    #[error("no app has a route for this host and path")]
+    NoRoute,
+    /// The capacity's.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The guest's, or the host's if it could not make an instance.
+    #[error(transparent)]
+    Guest(#[from] Fault),
+}
+
+/// When a client that found the host busy may come back.
+const BUSY: Duration = Duration::from_secs(1);
+
+impl Error {
+    /// The status of the reply.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(error) => error.status(),
+            Self::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
+            Self::Body(BodyError::SpoolFull(_)) | Self::Pool(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Body(BodyError::Spool(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Guest(fault) => fault_status(fault),
+        }
+    }
+
+    /// The kind of error in logs and metrics: one of a closed set.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad-request",
+            Self::Body(BodyError::TooLarge(_)) => "body-too-large",
+            Self::Body(BodyError::TooSlow) => "body-too-slow",
+            Self::Body(BodyError::Broken(_)) => "body-broken",
+            Self::Body(BodyError::SpoolFull(_)) => "spool-full",
+            Self::Body(BodyError::Spool(_)) => "spool-failed",
+            Self::NoRoute => "no-route",
+            Self::Pool(PoolError::Full) => "queue-full",
+            Self::Pool(PoolError::TimedOut) => "queue-timeout",
+            Self::Guest(fault) => fault.kind(),
+        }
+    }
+
+    /// When to try again, for errors that pass.
+    pub fn retry_after(&self) -> Option<Duration> {
+        matches!(self, Self::Pool(_) | Self::Body(BodyError::SpoolFull(_))).then_some(BUSY)
+    }
+
+    /// What the client may know.
+    pub fn client_text(&self) -> String {
+        match self {
+            Self::BadRequest(error) => error.to_string(),
+            Self::Body(BodyError::Broken(_)) => "The request body broke off or is malformed.".into(),
+            Self::Body(BodyError::Spool(_)) => "The server cannot take the request body.".into(),
+            Self::Body(BodyError::SpoolFull(_)) | Self::Pool(_) => "The server is busy; try again.".into(),
+            Self::Body(BodyError::TooLarge(max)) => format!("The request body is longer than {max}."),
+            Self::Body(BodyError::TooSlow) => "The request body came too slowly.".into(),
+            Self::NoRoute => "Nothing is served here.".into(),
+            Self::Guest(Fault::Overrun { .. }) => "The application took too long.".into(),
+            Self::Guest(Fault::Misuse(_)) => "The application gave no valid response.".into(),
+            Self::Guest(_) => "The application failed.".into(),
+        }
+    }
+
+    /// What the operator is told, under the request's id.
+    pub fn log_text(&self) -> String {
+        self.to_string()
+    }
+
+    /// Whether the connection must end: the rest of this request, or what follows it, cannot be told
+    /// from a request.
+    pub fn closes_connection(&self) -> bool {
+        matches!(self, Self::BadRequest(_) | Self::Body(_))
+    }
+}
+
+fn fault_status(fault: &Fault) -> StatusCode {
+    match fault {
+        Fault::Overrun { overrun: Overrun::Cpu | Overrun::Wall, .. } => StatusCode::GATEWAY_TIMEOUT,
+        Fault::Misuse(_) => StatusCode::BAD_GATEWAY,
+        // An abandoned guest has no client left to read this.
+        Fault::Overrun { overrun: Overrun::Abandoned, .. }
+        | Fault::Trap(_)
+        | Fault::OutOfMemory(_)
+        | Fault::Exit(_)
+        | Fault::Instantiate(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

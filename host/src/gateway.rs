@@ -1,0 +1,186 @@
+//! THE STORY: one request, from its head to its answer.
+//!
+//! [`Gateway::handle`] wraps it (id, log line, errors), [`Gateway::dispatch`] tells it in a straight
+//! line. hyper's side of it is in `net/`, wasmtime's in `sandbox/`; this is the only file that knows
+//! both.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
+use tokio_util::task::TaskTracker;
+
+use crate::access_log::Entry;
+use crate::authority;
+use crate::client::Client;
+use crate::config::TrustedPeers;
+use crate::environ::{self, Context, Endpoint, Scheme};
+use crate::error::Error;
+use crate::input::Input;
+use crate::limits::HostLimits;
+use crate::net::body::Plan;
+use crate::net::io::Activity;
+use crate::net::reply::{self, OutgoingBody};
+use crate::net::spool::Spool;
+use crate::reply::Reply;
+use crate::request_check;
+use crate::request_id::{self, RequestId};
+use crate::router::{Match, Router};
+use crate::sandbox::app::App;
+use crate::sandbox::instance::{self, Call};
+use crate::telemetry::{AccessLog, AppLog};
+use crate::visit::Visit;
+
+/// The connection that a request came by.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The host's end.
+    pub local: Endpoint,
+    /// The client's end.
+    pub peer: Endpoint,
+    /// Plain or TLS.
+    pub scheme: Scheme,
+    /// The connection's timers; none for a request that came by no connection.
+    pub activity: Option<Arc<Activity>>,
+}
+
+/// Serves requests of all apps.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Finds the app.
+    pub router: Router<Arc<App>>,
+    /// What a request may be.
+    pub limits: HostLimits,
+    /// Where large bodies wait.
+    pub spool: Spool,
+    /// Whose request ids are taken over.
+    pub trusted_peers: TrustedPeers,
+    /// Where each request is told.
+    pub access_log: Arc<AccessLog>,
+    /// Guests that outlive their request's own task.
+    pub guests: TaskTracker,
+    /// Whether errors are shown to clients in full.
+    pub dev: bool,
+}
+
+impl Gateway {
+    /// Answers one request. Never fails: every error is a reply.
+    pub async fn handle<B>(&self, request: Request<B>, connection: &Connection) -> Response<OutgoingBody>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+    {
+        let in_flight = connection.activity.as_ref().map(Activity::serve);
+        let (head, body) = request.into_parts();
+        let id = self.request_id(&head.headers, connection.peer);
+        // Dropped with this future if the client goes away: then it logs 499.
+        let mut visit = Box::new(Visit::begin(Arc::clone(&self.access_log), head, connection.peer, id));
+        let reply = match self.dispatch(body, &mut visit, connection).await {
+            Ok(reply) => reply,
+            Err(error) => self.refuse(&error, &mut visit),
+        };
+        reply::response(reply, visit, in_flight)
+    }
+
+    async fn dispatch<B>(&self, body: B, visit: &mut Visit, connection: &Connection) -> Result<Reply, Error>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+    {
+        request_check::check(&visit.request, &self.limits)?;
+        let host = authority::of(&visit.request);
+        let route = self.router.route(host, visit.request.uri.path()).ok_or(Error::NoRoute)?;
+        visit.routed(route.target.name());
+
+        // Before the body is touched, so that `100 Continue` is sent only to a request that is wanted.
+        let app = Arc::clone(route.target);
+        let plan = self.plan(&app, visit)?;
+        plan.admit()?;
+        app.admits()?;
+        let input = plan.receive(body).await?;
+
+        let lease = app.acquire().await?;
+        let call = call(&route, input, visit, connection);
+        Ok(instance::serve(app, lease, call, self.guests.clone()).await?)
+    }
+
+    /// How the body of this request is to be taken.
+    fn plan(&self, app: &App, visit: &Visit) -> Result<Plan<'_>, Error> {
+        Ok(Plan {
+            mode: app.request_body(),
+            length: request_check::content_length(&visit.request.headers)?,
+            body_max: app.limits().body_max,
+            memory_max: app.limits().body_memory_max,
+            idle_max: self.limits.body_idle_max.into(),
+            spool: &self.spool,
+        })
+    }
+
+    /// The host's own reply to a request that got none from its app.
+    fn refuse(&self, error: &Error, visit: &mut Visit) -> Reply {
+        visit.failed(error);
+        if !matches!(error, Error::Guest(_)) {
+            // A guest's fault is in the app's log already.
+            tracing::debug!(request_id = %visit.id(), kind = error.kind(), "{}", error.log_text());
+        }
+        let mut reply = reply::error(error, visit.id(), self.dev);
+        if error.closes_connection() {
+            reply::close_after(&mut reply, visit.request.version);
+        }
+        if visit.request.method == Method::HEAD { reply::without_body(reply) } else { reply }
+    }
+
+    /// Logs a request that was too malformed to get here, and was refused on the connection itself.
+    pub fn connection_failed(&self, connection: &Connection, status: Option<StatusCode>) {
+        let Some(status) = status else { return };
+        self.access_log.write(&Entry {
+            peer: connection.peer,
+            request: None,
+            started: SystemTime::now(),
+            elapsed: Duration::ZERO,
+            status,
+            body_bytes: 0,
+            response_headers: None,
+            environ: &[],
+            app: None,
+            request_id: &RequestId::generate(),
+            error: Some("malformed"),
+        });
+    }
+
+    fn request_id(&self, headers: &http::HeaderMap, peer: Endpoint) -> RequestId {
+        headers
+            .get(request_id::HEADER)
+            .filter(|_| self.trusted_peers.trusts(peer))
+            .and_then(RequestId::from_header)
+            .unwrap_or_else(RequestId::generate)
+    }
+}
+
+/// What the guest is called with.
+fn call(route: &Match<'_, Arc<App>>, input: Input, visit: &mut Visit, connection: &Connection) -> Call {
+    let app = route.target;
+    // A body that is here tells its own length, whatever framing it came in.
+    let declared = request_check::content_length(&visit.request.headers).ok().flatten();
+    let context = Context {
+        script_name: &route.script_name,
+        path_info: &route.path_info,
+        content_length: input.length().filter(|length| *length > 0).or(declared),
+        scheme: connection.scheme,
+        local: connection.local,
+        peer: connection.peer,
+        request_id: visit.id(),
+        app: app.name().as_str(),
+        reused: app.reuse() > 1,
+        env: app.env(),
+    };
+    let environ = environ::build(&visit.request, &context);
+    visit.environ(&environ);
+    Call {
+        environ,
+        input,
+        head_only: visit.request.method == Method::HEAD,
+        client: Arc::new(Client::default()),
+        log: AppLog::new(app.name().clone(), Some(visit.id().clone())),
+    }
+}

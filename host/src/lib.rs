@@ -1,0 +1,37 @@
+//! wasgi, the WebAssembly Server Gateway Interface: serves untrusted web applications from `.wasm`
+//! components, each request in an instance of its own.
+//!
+//! The modules in reading order: [`gateway`] tells the story of one request. Its leaves are pure:
+//! [`request_check`], [`router`], [`environ`], [`head`], [`error`]. What passes between them:
+//! [`input`], [`reply`], [`client`], [`visit`]. On one side is [`net`], which knows hyper; on the
+//! other [`sandbox`], which knows wasmtime. [`host`] puts them together from a [`config`].
+//!
+//! # Embedding
+//!
+//! ```no_run
+#![doc = include_str!("../../examples/embed/src/main.rs")]
+//! ```
+
+pub mod access_log;
+pub mod authority;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod environ;
+pub mod error;
+pub mod gateway;
+pub mod head;
+pub mod host;
+pub mod input;
+pub mod limits;
+pub mod native;
+pub mod net;
+pub mod reply;
+pub mod request_check;
+pub mod request_id;
+pub mod router;
+pub mod sandbox;
+pub mod shutdown;
+pub mod telemetry;
+pub mod text;
+pub mod visit;

@@ -1,0 +1,170 @@
+//! From what the gateway answers to what hyper sends.
+
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::ext::ReasonPhrase;
+
+use crate::error::Error;
+use crate::head::Head;
+use crate::net::io::InFlight;
+use crate::reply::{BodyStream, Cut, Reply, ReplyBody};
+use crate::request_id::{self, RequestId};
+use crate::visit::Visit;
+
+/// A response body on its way out. Its visit ends, and is logged, when it does.
+#[derive(Debug)]
+pub struct OutgoingBody {
+    rest: Rest,
+    visit: Box<Visit>,
+    /// Keeps the connection's timers off until the last byte is taken.
+    _in_flight: Option<InFlight>,
+}
+
+#[derive(Debug)]
+enum Rest {
+    None,
+    Whole(Option<Bytes>),
+    Stream(BodyStream),
+}
+
+/// The response to one request, with the headers that are the host's to set.
+pub fn response(mut reply: Reply, mut visit: Box<Visit>, in_flight: Option<InFlight>) -> Response<OutgoingBody> {
+    reply.head.finish(date());
+    let Head { status, reason, mut headers, .. } = reply.head;
+    headers.insert(request_id::HEADER, visit.id().to_header());
+    visit.answered(status, &headers);
+    let rest = match reply.body {
+        ReplyBody::Whole(bytes) => Rest::Whole(Some(bytes)),
+        ReplyBody::None => Rest::None,
+        ReplyBody::Stream(stream) => Rest::Stream(stream),
+    };
+    let mut response = Response::new(OutgoingBody { rest, visit, _in_flight: in_flight });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    if let Some(reason) = reason.and_then(|reason| ReasonPhrase::try_from(reason).ok()) {
+        response.extensions_mut().insert(reason);
+    }
+    response
+}
+
+/// The host's own reply to a request that got none from its app. Guest text appears only in `dev`.
+pub fn error(error: &Error, id: &RequestId, dev: bool) -> Reply {
+    let status = error.status();
+    let reason = status.canonical_reason().unwrap_or("Error");
+    let mut text = format!("{} {reason}\n{}\n", status.as_u16(), error.client_text());
+    if dev {
+        text.push_str(&format!("\n{}\n", error.log_text()));
+    }
+    text.push_str(&format!("request id: {id}\n"));
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    if let Some(wait) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs()));
+    }
+    let head = Head { status, reason: None, headers, content_length: None };
+    Reply { head, body: ReplyBody::Whole(text.into()) }
+}
+
+/// Marks a reply as the last of its HTTP/1 connection: what follows on it may be no request.
+pub fn close_after(reply: &mut Reply, version: Version) {
+    if version < Version::HTTP_2 {
+        reply.head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// Takes the body off the answer to HEAD, but not its length.
+pub fn without_body(mut reply: Reply) -> Reply {
+    if let ReplyBody::Whole(bytes) = &reply.body {
+        reply.head.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        reply.body = ReplyBody::None;
+    }
+    reply
+}
+
+impl OutgoingBody {
+    /// Whether this stands in for a response that the app failed to give.
+    pub fn guest_failed(&self) -> bool {
+        self.visit.guest_failed()
+    }
+}
+
+impl Body for OutgoingBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let next = match &mut self.rest {
+            Rest::None => Poll::Ready(None),
+            Rest::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
+            Rest::Stream(stream) => stream.poll_next(context),
+        };
+        if let Poll::Ready(next) = &next {
+            match next {
+                Some(Ok(bytes)) => self.visit.sent(bytes.len() as u64),
+                Some(Err(Cut)) => self.visit.cut(),
+                None => self.visit.completed(),
+            }
+        }
+        next.map(|next| next.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.rest {
+            Rest::None => true,
+            Rest::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Rest::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.rest {
+            Rest::None => SizeHint::with_exact(0),
+            Rest::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Rest::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for OutgoingBody {
+    fn drop(&mut self) {
+        // hyper takes a whole body in one frame and never asks for the end.
+        if self.is_end_stream() && !matches!(self.rest, Rest::Stream(_)) {
+            self.visit.completed();
+        }
+    }
+}
+
+/// The value of `Date`, made anew each second.
+fn date() -> HeaderValue {
+    static LAST: Mutex<Option<(u64, HeaderValue)>> = Mutex::new(None);
+    let now = SystemTime::now();
+    let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match &*last {
+        Some((of, value)) if *of == second => value.clone(),
+        _ => {
+            // An IMF-fixdate is plain ASCII, so the fallback cannot happen.
+            let value = HeaderValue::try_from(httpdate::fmt_http_date(now)).unwrap_or(HeaderValue::from_static(""));
+            *last = Some((second, value.clone()));
+            value
+        }
+    }
+}
+
+/// The status line's code of a reply that hyper made itself, for the log.
+pub fn hyper_status(error: &hyper::Error) -> Option<StatusCode> {
+    if error.is_parse_too_large() {
+        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+    } else if error.is_parse() {
+        Some(StatusCode::BAD_REQUEST)
+    } else {
+        None
+    }
+}

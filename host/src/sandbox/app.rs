@@ -1,0 +1,159 @@
+//! One app: its compiled code, its terms and its pool.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::config::{AppName, RequestBody, TenantName};
+use crate::limits::AppLimits;
+use crate::sandbox::bindings;
+use crate::sandbox::epoch::Ticker;
+use crate::sandbox::pool::{Lease, Pool, PoolError};
+use crate::sandbox::prepare::Artifact;
+use crate::sandbox::store::{Guest, Terms};
+
+/// An app that is ready to serve.
+pub struct App {
+    name: AppName,
+    tenant: TenantName,
+    terms: Arc<Terms>,
+    reuse: u32,
+    request_body: RequestBody,
+    /// Replaced as a whole when the engine is.
+    code: RwLock<Arc<Code>>,
+    pool: Arc<Pool>,
+}
+
+/// A component, compiled and linked into one engine.
+pub(crate) struct Code {
+    engine: Engine,
+    ticker: Ticker,
+    pre: bindings::AppPre<Guest>,
+}
+
+/// What names an app and says how requests reach it.
+#[derive(Clone, Debug)]
+pub(crate) struct AppSettings {
+    pub(crate) name: AppName,
+    pub(crate) tenant: TenantName,
+    pub(crate) reuse: u32,
+    pub(crate) request_body: RequestBody,
+}
+
+impl App {
+    pub(crate) fn new(settings: AppSettings, terms: Arc<Terms>, code: Code, pool: Arc<Pool>) -> Self {
+        let AppSettings { name, tenant, reuse, request_body } = settings;
+        Self { name, tenant, terms, reuse, request_body, code: RwLock::new(Arc::new(code)), pool }
+    }
+
+    /// The app's name, unique on its host.
+    pub fn name(&self) -> &AppName {
+        &self.name
+    }
+
+    /// Who owns it.
+    pub fn tenant(&self) -> &TenantName {
+        &self.tenant
+    }
+
+    /// Its limits.
+    pub fn limits(&self) -> &AppLimits {
+        &self.terms.limits
+    }
+
+    /// The environment it was given.
+    pub fn env(&self) -> &BTreeMap<String, String> {
+        &self.terms.grants.env
+    }
+
+    /// Requests that one instance serves, at most.
+    pub fn reuse(&self) -> u32 {
+        self.reuse
+    }
+
+    /// Whether bodies are complete before the guest is called.
+    pub fn request_body(&self) -> RequestBody {
+        self.request_body
+    }
+
+    /// Whether a request could be taken or queued now; asked before its body is read.
+    ///
+    /// # Errors
+    /// [`PoolError::Full`].
+    pub fn admits(&self) -> Result<(), PoolError> {
+        self.pool.admits()
+    }
+
+    /// A place for one request.
+    ///
+    /// # Errors
+    /// [`PoolError`] when the queue is full or the wait in it too long.
+    pub async fn acquire(&self) -> Result<Lease, PoolError> {
+        self.pool.acquire().await
+    }
+
+    pub(crate) fn terms(&self) -> &Arc<Terms> {
+        &self.terms
+    }
+
+    pub(crate) fn code(&self) -> Arc<Code> {
+        Arc::clone(&self.code.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Serves new instances from `code`; those at rest are dropped, those at work finish.
+    pub(crate) fn replace_code(&self, code: Code) {
+        *self.code.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(code);
+        self.pool.retire_idle();
+    }
+}
+
+impl Code {
+    /// Loads a compiled component into `engine` and links it.
+    ///
+    /// # Errors
+    /// When the artifact is not of this engine, or asks for what the host does not have.
+    pub(crate) fn load(engine: &Engine, ticker: &Ticker, artifact: &Artifact) -> wasmtime::Result<Self> {
+        let component = artifact.load(engine)?;
+        let pre = link(engine, &component)?;
+        Ok(Self { engine: engine.clone(), ticker: ticker.clone(), pre })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn ticker(&self) -> &Ticker {
+        &self.ticker
+    }
+
+    pub(crate) fn pre(&self) -> &bindings::AppPre<Guest> {
+        &self.pre
+    }
+}
+
+/// Everything a guest may import.
+///
+/// # Errors
+/// None in practice: the names are ours and differ.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    bindings::App::add_to_linker::<_, wasmtime::component::HasSelf<Guest>>(&mut linker, |guest| guest)?;
+    Ok(linker)
+}
+
+/// Links a component and checks its exports.
+///
+/// # Errors
+/// Names the import that is missing or the export that is wrong.
+pub(crate) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<bindings::AppPre<Guest>> {
+    bindings::AppPre::new(linker(engine)?.instantiate_pre(component)?)
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("name", &self.name).field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,199 @@
+//! All apps of one host and the engine they share.
+
+use std::io::{self, Read as _, Seek as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use rustix::event::{PollFd, PollFlags, poll};
+use tokio::sync::oneshot;
+use wasmtime::Engine;
+
+use crate::config::{AppConfig, AppName};
+use crate::limits::HostLimits;
+use crate::sandbox::app::{App, AppSettings, Code};
+use crate::sandbox::engine::{self, Needs, PoolPlan};
+use crate::sandbox::epoch::Ticker;
+use crate::sandbox::output::GuestLog;
+use crate::sandbox::pool::{Pool, Slots};
+use crate::sandbox::prepare::{Artifact, PrepareError, Workshop};
+use crate::sandbox::reset::{self, SlotReset};
+use crate::sandbox::store::Terms;
+
+/// Why an app is not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its component cannot be prepared.
+    #[error("app {app}: {error}")]
+    Prepare {
+        /// The app.
+        app: AppName,
+        /// Why.
+        error: PrepareError,
+    },
+    /// A directory that it was granted cannot be opened.
+    #[error("app {app}: cannot open the granted directory {dir}: {error}; create it or end its grant")]
+    Grant {
+        /// The app.
+        app: AppName,
+        /// The directory.
+        dir: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The engine cannot run here, or does not take what was compiled for it.
+    #[error("cannot set up the engine: {0}")]
+    Engine(String),
+}
+
+/// Every app of a host, loaded into one engine.
+#[derive(Debug)]
+pub struct Apps {
+    apps: Vec<Arc<App>>,
+    /// What the apps were loaded from, to load them again into another engine.
+    artifacts: Vec<Artifact>,
+    plan: PoolPlan,
+    /// Keeps the artifacts' folder.
+    _workshop: Workshop,
+}
+
+/// How an app's log is made, for what its `initialize` prints.
+pub type LogMaker = dyn Fn(&AppName) -> Arc<dyn GuestLog> + Send + Sync;
+
+impl Apps {
+    /// Prepares and loads all apps of a configuration, each compiled at most once.
+    ///
+    /// # Errors
+    /// [`LoadError`] of the first app that cannot be served.
+    pub async fn load(
+        configs: &[AppConfig],
+        workshop: Workshop,
+        limits: &HostLimits,
+        log: &LogMaker,
+    ) -> Result<Self, LoadError> {
+        let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+        let terms: Vec<_> = configs.iter().map(terms).collect::<Result<_, _>>()?;
+        let prepared = configs.iter().zip(&terms).map(|(config, terms)| {
+            let made = workshop.prepare(&config.component, terms, log(&config.name));
+            async move { made.await.map_err(|error| LoadError::Prepare { app: config.name.clone(), error }) }
+        });
+        let artifacts: Vec<Artifact> = stream::iter(prepared).buffered(parallel).try_collect().await?;
+
+        let plan = PoolPlan {
+            instances: limits.instances_max,
+            memory_max: configs.iter().map(|config| config.limits.memory_max.bytes()).max().unwrap_or(0),
+            needs: artifacts.iter().fold(Needs::default(), |needs, artifact| needs.or(artifact.report.needs)),
+            reset: SlotReset::choose(),
+        };
+        let (engine, ticker) = start_engine(&plan)?;
+        let slots = Arc::new(Slots::new(plan.instances()));
+        let apps = configs.iter().zip(&artifacts).zip(terms).map(|((config, artifact), terms)| {
+            let code = Code::load(&engine, &ticker, artifact).map_err(engine_error)?;
+            let pool = Pool::new(&config.limits, Arc::clone(&slots));
+            Ok(Arc::new(App::new(settings(config), terms, code, pool)))
+        });
+        let apps = apps.collect::<Result<_, LoadError>>()?;
+        Ok(Self { apps, artifacts, plan, _workshop: workshop })
+    }
+
+    /// The apps, in the order of their configuration.
+    pub fn all(&self) -> &[Arc<App>] {
+        &self.apps
+    }
+
+    /// What each app's component is.
+    pub fn artifacts(&self) -> &[Artifact] {
+        &self.artifacts
+    }
+
+    /// Keeps slot reset safe for as long as the host runs: if swap appears while the scan is on, new
+    /// instances go to an engine without it. Returns when there is nothing (more) to watch.
+    pub async fn watch_for_swap(&self) {
+        if !matches!(self.plan.reset, SlotReset::PagemapScan { watch: true, .. }) {
+            return;
+        }
+        let because = match swap_appears().await {
+            Ok(()) => "swap was turned on",
+            Err(error) => {
+                tracing::error!(%error, "cannot watch /proc/swaps");
+                "swap cannot be watched for"
+            }
+        };
+        match self.move_to(&PoolPlan { reset: SlotReset::Madvise { because }, ..self.plan.clone() }) {
+            Ok(()) => {
+                tracing::warn!(because, "slots are no longer reset by pagemap_scan; requests cost more from now on")
+            }
+            // Serving on could show one request's memory to the next.
+            Err(error) => {
+                tracing::error!(%error, because, "cannot set up an engine without pagemap_scan; stopping, to keep requests apart");
+                std::process::abort();
+            }
+        }
+    }
+
+    /// Loads all apps into a new engine, from which new instances are made from now on.
+    fn move_to(&self, plan: &PoolPlan) -> Result<(), LoadError> {
+        let (engine, ticker) = start_engine(plan)?;
+        let loaded = self.artifacts.iter().map(|artifact| Code::load(&engine, &ticker, artifact).map_err(engine_error));
+        let loaded: Vec<Code> = loaded.collect::<Result<_, _>>()?;
+        for (app, code) in self.apps.iter().zip(loaded) {
+            app.replace_code(code);
+        }
+        Ok(())
+    }
+}
+
+fn start_engine(plan: &PoolPlan) -> Result<(Engine, Ticker), LoadError> {
+    let engine = engine::serving(plan).map_err(engine_error)?;
+    let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
+    Ok((engine, ticker))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn engine_error(error: wasmtime::Error) -> LoadError {
+    LoadError::Engine(format!("{error:#}"))
+}
+
+/// The terms of an app, whose directories are opened once to see that they can.
+fn terms(config: &AppConfig) -> Result<Arc<Terms>, LoadError> {
+    for dir in &config.grants.dirs {
+        std::fs::read_dir(&dir.host).map_err(|error| LoadError::Grant {
+            app: config.name.clone(),
+            dir: dir.host.clone(),
+            error,
+        })?;
+    }
+    Ok(Arc::new(Terms { limits: config.limits.clone(), grants: config.grants.clone() }))
+}
+
+fn settings(config: &AppConfig) -> AppSettings {
+    AppSettings {
+        name: config.name.clone(),
+        tenant: config.tenant.clone(),
+        reuse: config.reuse,
+        request_body: config.request_body,
+    }
+}
+
+/// Resolves when /proc/swaps lists an area. The kernel reports a change of that file as priority data,
+/// which takes a thread to wait for: the file cannot be registered with tokio without `unsafe`.
+async fn swap_appears() -> io::Result<()> {
+    let (sender, appeared) = oneshot::channel();
+    std::thread::Builder::new().name("swap-watch".into()).spawn(move || {
+        let _ = sender.send(wait_for_swap());
+    })?;
+    appeared.await.map_err(io::Error::other)?
+}
+
+fn wait_for_swap() -> io::Result<()> {
+    let mut swaps = std::fs::File::open(reset::SWAPS)?;
+    loop {
+        let mut text = String::new();
+        swaps.rewind()?;
+        swaps.read_to_string(&mut text)?;
+        if reset::any_swap(&text) {
+            return Ok(());
+        }
+        poll(&mut [PollFd::new(&swaps, PollFlags::PRI)], None)?;
+    }
+}

@@ -1,0 +1,187 @@
+//! wasmtime, narrowed to what wasgi uses of it: one configuration to compile with, one to serve with.
+
+use std::hash::{Hash as _, Hasher};
+
+use serde::{Deserialize, Serialize};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+use crate::sandbox::reset::SlotReset;
+
+/// Address space of one memory: the most a 32-bit guest can address, so that compiled code needs no
+/// bounds checks. `memory-max` caps what is really held.
+const MEMORY_RESERVATION: u64 = 4 << 30;
+
+/// Unmapped space behind each memory, for the same reason.
+const MEMORY_GUARD: u64 = 32 << 20;
+
+/// Stack of a guest. Enough for CPython's deepest recursion; overflow is a trap.
+const WASM_STACK: usize = 1 << 20;
+
+/// Stack of the fiber a guest runs on: its own, and room for the host calls it makes.
+const FIBER_STACK: usize = 2 << 20;
+
+/// Address space the pool may reserve in all, of the 128 TiB that a process has.
+const POOL_RESERVATION_MAX: u64 = 64 << 40;
+
+/// What an instance of a component takes from the pool. Read off the compiled component.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Linear memories.
+    pub memories: u32,
+    /// Largest memory at the start, in bytes.
+    pub initial_memory: u64,
+    /// Tables.
+    pub tables: u32,
+    /// Largest table at the start, in elements.
+    pub table_elements: u64,
+}
+
+impl Needs {
+    /// The least that covers both.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            memories: self.memories.max(other.memories),
+            initial_memory: self.initial_memory.max(other.initial_memory),
+            tables: self.tables.max(other.tables),
+            table_elements: self.table_elements.max(other.table_elements),
+        }
+    }
+}
+
+/// What all engines agree on, so that code compiled by one loads into another.
+fn common() -> Config {
+    let mut config = Config::new();
+    config
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(FIBER_STACK)
+        .memory_guard_size(MEMORY_GUARD)
+        // Names of functions come with every trap; line numbers would mean reading the guest's own
+        // debug information, a large and hostile input.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
+    config
+}
+
+/// The engine that compiles, and whose code the serving engine loads.
+///
+/// # Errors
+/// When this machine's processor or operating system lacks what wasmtime needs.
+pub(crate) fn compiling() -> wasmtime::Result<Engine> {
+    Engine::new(common().memory_reservation(MEMORY_RESERVATION))
+}
+
+/// The engine that runs `initialize`, with memories that reserve no more than `memory_max`: it works
+/// under a limit on address space.
+///
+/// # Errors
+/// As [`compiling`].
+pub(crate) fn initializing(memory_max: u64) -> wasmtime::Result<Engine> {
+    Engine::new(common().memory_reservation(memory_max.min(MEMORY_RESERVATION)).memory_reservation_for_growth(0))
+}
+
+/// What decides the size of the serving engine's pool.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolPlan {
+    /// Instances that may live at a time, over all apps.
+    pub(crate) instances: u32,
+    /// The largest `memory-max` of any app.
+    pub(crate) memory_max: u64,
+    /// What the hungriest component takes.
+    pub(crate) needs: Needs,
+    pub(crate) reset: SlotReset,
+}
+
+/// Smallest and largest part of a memory that stays resident in a slot at rest. The upper bound is
+/// what the scan may at most keep of an app; times the slots in use, it is the pool's idle memory.
+const KEEP_RESIDENT_MIN: u64 = 64 << 10;
+const KEEP_RESIDENT_MAX: u64 = 8 << 20;
+
+impl PoolPlan {
+    /// The instances that fit into the address space set aside.
+    pub(crate) fn instances(&self) -> u32 {
+        let each = u64::from(self.needs.memories.max(1)) * (MEMORY_RESERVATION + MEMORY_GUARD);
+        self.instances.min(u32::try_from(POOL_RESERVATION_MAX / each).unwrap_or(u32::MAX)).max(1)
+    }
+
+    /// Bytes of each memory that are kept between two instances: as much as an app has from the
+    /// start when the scan finds the touched pages; little when all of it would be overwritten.
+    fn keep_resident(&self) -> usize {
+        let keep = match self.reset {
+            SlotReset::PagemapScan { .. } => self.needs.initial_memory.clamp(KEEP_RESIDENT_MIN, KEEP_RESIDENT_MAX),
+            SlotReset::Madvise { .. } => KEEP_RESIDENT_MIN,
+        };
+        usize::try_from(keep).unwrap_or(usize::MAX)
+    }
+
+    fn pool(&self) -> PoolingAllocationConfig {
+        let count = self.instances();
+        let memory = usize::try_from(self.memory_max.min(MEMORY_RESERVATION)).unwrap_or(usize::MAX);
+        // Room to grow: a table's growth is bounded by memory-max as well.
+        let elements = usize::try_from(self.needs.table_elements).unwrap_or(usize::MAX).max(10_000).saturating_mul(2);
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(count)
+            .total_stacks(count)
+            .total_core_instances(u32::MAX)
+            .total_memories(count.saturating_mul(self.needs.memories.max(1)))
+            .total_tables(count.saturating_mul(self.needs.tables.max(1)))
+            .max_memories_per_module(16)
+            .max_tables_per_module(16)
+            .max_memory_size(memory)
+            .table_elements(elements)
+            // Metadata of large components (Python has 24 core modules); allocated as needed.
+            .max_component_instance_size(16 << 20)
+            .max_core_instance_size(16 << 20)
+            .linear_memory_keep_resident(self.keep_resident())
+            .table_keep_resident(64 << 10)
+            .pagemap_scan(match self.reset {
+                SlotReset::PagemapScan { .. } => Enabled::Yes,
+                SlotReset::Madvise { .. } => Enabled::No,
+            });
+        pool
+    }
+}
+
+/// The engine that serves: pooled slots, copy-on-write images.
+///
+/// # Errors
+/// When the pool cannot be reserved.
+pub(crate) fn serving(plan: &PoolPlan) -> wasmtime::Result<Engine> {
+    let mut config = common();
+    config.memory_reservation(MEMORY_RESERVATION).allocation_strategy(InstanceAllocationStrategy::Pooling(plan.pool()));
+    let engine = Engine::new(&config)?;
+    tracing::info!(
+        instances = plan.instances(),
+        keep_resident = plan.keep_resident(),
+        reset = ?plan.reset,
+        "instance pool reserved"
+    );
+    Ok(engine)
+}
+
+/// Names the compiler and all settings that its code depends on.
+pub(crate) fn compatibility(engine: &Engine) -> u64 {
+    let mut hasher = StableHasher::default();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// FNV-1a: `std`'s hasher may change between Rust releases, and this value is kept on disk.
+struct StableHasher(u64);
+
+impl Default for StableHasher {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for StableHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! One request in one instance, from its start to the last byte of its answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::CONTENT_LENGTH;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio_util::task::TaskTracker;
+use wasmtime::Store;
+use wasmtime::component::Resource;
+
+use crate::client::Client;
+use crate::environ::Environ;
+use crate::input::Input;
+use crate::limits::AppLimits;
+use crate::reply::{Cut, Reply, ReplyBody};
+use crate::sandbox::app::{App, Code};
+use crate::sandbox::bindings;
+use crate::sandbox::bindings::wasgi::gateway::gateway::Body;
+use crate::sandbox::fault::Fault;
+use crate::sandbox::host_calls::Request;
+use crate::sandbox::meter::Meter;
+use crate::sandbox::output::GuestLog;
+use crate::sandbox::pool::{Lease, Start};
+use crate::sandbox::start_response::{Finish, Misuse};
+use crate::sandbox::store::{Guest, build_store};
+
+/// One live instantiation in one store.
+pub(crate) struct Instance {
+    // Dropped in this order: the store gives its memory back before the slot counts as free.
+    store: Store<Guest>,
+    exports: bindings::App,
+    slot: OwnedSemaphorePermit,
+    /// What it was made of; an instance of replaced code is not used again.
+    code: Arc<Code>,
+    served: u32,
+}
+
+/// What a guest is called with.
+pub struct Call {
+    /// The request's variables.
+    pub environ: Environ,
+    /// The request's body.
+    pub input: Input,
+    /// Whether this is a HEAD request, whose answer has no body (PEP 3333 rule 71).
+    pub head_only: bool,
+    /// Who waits for the answer.
+    pub client: Arc<Client>,
+    /// Where the guest's output and faults go.
+    pub log: Arc<dyn GuestLog>,
+}
+
+/// Runs `call` in an instance of `app`. Resolves when the head is committed or the guest is done; a
+/// guest that streams on, or whose client leaves meanwhile, goes on under `tracker`.
+///
+/// # Errors
+/// [`Fault`] if there is no head to send. It has been logged.
+pub async fn serve(app: Arc<App>, lease: Lease, call: Call, tracker: TaskTracker) -> Result<Reply, Fault> {
+    let (sender, head) = oneshot::channel();
+    let client = Arc::clone(&call.client);
+    let run = Box::pin(run(app, lease, call, sender));
+    Inline { run: Some(run), head, client, tracker, runtime: Handle::current() }.await
+}
+
+type Run = Pin<Box<dyn Future<Output = Result<Option<Reply>, Fault>> + Send>>;
+
+/// A guest that runs as part of its request's own task, until its head is committed.
+struct Inline {
+    run: Option<Run>,
+    head: oneshot::Receiver<Reply>,
+    client: Arc<Client>,
+    tracker: TaskTracker,
+    runtime: Handle,
+}
+
+impl Future for Inline {
+    type Output = Result<Reply, Fault>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(run) = self.run.as_mut() else { return Poll::Pending };
+        let polled = run.as_mut().poll(context);
+        // The head is sent from within that poll, so there is no other wake-up to wait for.
+        let committed = self.head.try_recv().ok();
+        match (polled, committed) {
+            (Poll::Pending, None) => Poll::Pending,
+            (Poll::Pending, Some(reply)) => {
+                if let Some(run) = self.run.take() {
+                    self.tracker.spawn_on(run, &self.runtime);
+                }
+                Poll::Ready(Ok(reply))
+            }
+            (Poll::Ready(outcome), committed) => {
+                self.run = None;
+                match (outcome, committed) {
+                    // A fault after the head was logged, and cuts the body.
+                    (_, Some(reply)) | (Ok(Some(reply)), None) => Poll::Ready(Ok(reply)),
+                    (Err(fault), None) => Poll::Ready(Err(fault)),
+                    (Ok(None), None) => Poll::Ready(Err(Misuse::NoHead(None).into())),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Inline {
+    fn drop(&mut self) {
+        // Dropped before the head: the client is gone. The guest gets its moment to clean up.
+        if let Some(run) = self.run.take() {
+            self.client.leave();
+            self.tracker.spawn_on(run, &self.runtime);
+        }
+    }
+}
+
+/// The guest's whole life under its budgets. `None`: all that is to be said went through `head`.
+async fn run(app: Arc<App>, lease: Lease, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {
+    let log = Arc::clone(&call.log);
+    let code = app.code();
+    let meter = Arc::new(Meter::start(app.limits(), Arc::clone(&call.client)));
+    let work = Work { code: Arc::clone(&code), meter: Arc::clone(&meter), head };
+    let outcome = match meter.supervise(code.ticker(), in_instance(&app, lease, call, work)).await {
+        Ok(outcome) => outcome,
+        Err(overrun) => Err(Fault::Overrun { overrun, backtrace: None }),
+    };
+    if let Err(fault) = &outcome {
+        log.fault(fault);
+    }
+    outcome
+}
+
+/// What a call works with besides its instance.
+struct Work {
+    code: Arc<Code>,
+    meter: Arc<Meter>,
+    /// Takes the head when it is committed while the guest still runs.
+    head: oneshot::Sender<Reply>,
+}
+
+async fn in_instance(app: &App, lease: Lease, call: Call, work: Work) -> Result<Option<Reply>, Fault> {
+    let Work { code, meter, head } = work;
+    // The place is declared first, so that it is dropped last.
+    let (start, place) = lease.take();
+    let slot = match start {
+        // Of code that was replaced while the instance was handed over: only its slot is of use.
+        Start::Reuse(instance) if !Arc::ptr_eq(&instance.code, &code) => Err(instance.into_slot()),
+        Start::Reuse(instance) => Ok(instance),
+        Start::Fresh(slot) => Err(slot),
+    };
+    let mut instance = match slot {
+        Ok(mut instance) => {
+            instance.begin(Arc::clone(&call.log), meter);
+            instance
+        }
+        Err(slot) => Instance::start(app, (code, slot), Arc::clone(&call.log), meter).await?,
+    };
+    let outcome = instance.call(call, head).await;
+    // Faults of conduct leave a sound instance, but one that is better not trusted with more.
+    if outcome.is_ok() && instance.served < app.reuse() && Arc::ptr_eq(&instance.code, &app.code()) {
+        place.give_back(instance);
+    }
+    outcome
+}
+
+impl Instance {
+    async fn start(
+        app: &App,
+        (code, slot): (Arc<Code>, OwnedSemaphorePermit),
+        log: Arc<dyn GuestLog>,
+        meter: Arc<Meter>,
+    ) -> Result<Self, Fault> {
+        fail::fail_point!("instantiate", |_| Err(Fault::Instantiate("failure point".into())));
+        let mut store = build_store(code.engine(), Arc::clone(app.terms()), meter, log);
+        match code.pre().instantiate_async(&mut store).await {
+            Ok(exports) => Ok(Self { store, exports, slot, code, served: 0 }),
+            Err(error) => {
+                let out_of_memory = store.data_mut().limiter.take_refused();
+                Err(Fault::from_instantiation(&error, out_of_memory))
+            }
+        }
+    }
+
+    /// Drops the instance and keeps its slot.
+    fn into_slot(self) -> OwnedSemaphorePermit {
+        self.slot
+    }
+
+    /// Readies an instance that has served before for its next request.
+    fn begin(&mut self, log: Arc<dyn GuestLog>, meter: Arc<Meter>) {
+        let guest = self.store.data_mut();
+        guest.meter = meter;
+        guest.limiter.take_refused();
+        guest.output.begin(&guest.terms.limits, log);
+        // The epoch moved on while the instance rested: without this it would yield at once.
+        self.store.set_epoch_deadline(1);
+    }
+
+    async fn call(&mut self, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {
+        self.served += 1;
+        let serial = self.served;
+        let head_only = call.head_only;
+        self.store.data_mut().request = Some(Request::new(serial, call, head));
+        let (environ, start_response) = (Resource::new_own(serial), Resource::new_own(serial));
+        let returned = self.exports.call_application(&mut self.store, environ, start_response).await;
+
+        let guest = self.store.data_mut();
+        guest.output.end();
+        let out_of_memory = guest.limiter.take_refused();
+        let Some(mut request) = guest.request.take() else { return Err(Misuse::NoHead(None).into()) };
+        let finished = returned
+            .map_err(|error| Fault::from_call(&error, out_of_memory))
+            .and_then(|body| Ok(finish(&mut request, body, &guest.terms.limits)?));
+        match finished {
+            Ok((Finish::Whole(head), bytes)) => Ok(Some(whole(*head, bytes, head_only))),
+            Ok((Finish::Rest { send }, bytes)) => {
+                request.outlet.end(Ok(if send { bytes } else { Bytes::new() }));
+                Ok(None)
+            }
+            Err(fault) => {
+                request.outlet.end(Err(Cut));
+                Err(fault)
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Instance").field("served", &self.served).finish_non_exhaustive()
+    }
+}
+
+/// Checks what the guest returned against its head.
+fn finish(request: &mut Request, body: Body, limits: &AppLimits) -> Result<(Finish, Bytes), Misuse> {
+    let bytes = match body {
+        Body::Bytes(bytes) => bytes,
+        Body::File(range) => return Err(Misuse::NoBundle(crate::text::printable(&range.path, 256))),
+    };
+    let size = bytes.len() as u64;
+    if size > limits.body_oneshot_max.bytes() {
+        return Err(Misuse::OneshotTooLarge { size });
+    }
+    Ok((request.response.finish(size)?, Bytes::from(bytes)))
+}
+
+/// A reply that is complete when the guest returns.
+fn whole(mut head: crate::head::Head, bytes: Bytes, head_only: bool) -> Reply {
+    if head_only && head.content_length.is_none() && !bytes.is_empty() && !head.forbids_body() {
+        // The length that GET would have had (rule 59), told although the body is not sent.
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    }
+    let body = if head_only || head.forbids_body() { ReplyBody::None } else { ReplyBody::Whole(bytes) };
+    Reply { head, body }
+}

@@ -1,0 +1,23 @@
+//! The sandbox: knows wasmtime, never hyper.
+//!
+//! Three lifetimes, each in its rooms. The *engine* ([`engine`], [`epoch`], [`reset`]) lives as long
+//! as the process; an *app* ([`app`], [`pool`], [`prepare`]) as long as its version is deployed; an
+//! *instance* ([`store`], [`instance`]) as long as the requests it serves.
+
+pub mod app;
+pub mod apps;
+mod bindings;
+pub(crate) mod engine;
+pub(crate) mod epoch;
+pub mod fault;
+pub mod host_calls;
+pub mod instance;
+mod limiter;
+pub mod meter;
+pub mod output;
+pub mod pool;
+pub mod prepare;
+pub(crate) mod reset;
+pub mod start_response;
+mod store;
+mod wasi;

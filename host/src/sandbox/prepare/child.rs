@@ -1,0 +1,251 @@
+//! The compile child: this same binary, called back under rlimits with the component on its stdin.
+//!
+//! Down goes one line of JSON, the order, then the component's bytes to the end. Up come lines of
+//! JSON: what the guest prints in `initialize`, then one outcome.
+
+use std::io::{BufRead as _, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+use crate::config::Grants;
+use crate::limits::{AppLimits, HostLimits, Size, Span};
+use crate::sandbox::fault::Fault;
+use crate::sandbox::output::{Channel, GuestLog};
+use crate::sandbox::prepare::inspect::Refusal;
+use crate::sandbox::prepare::{Report, work};
+use crate::sandbox::store::Terms;
+
+/// The hidden subcommand that makes a `wasgi` the child of another.
+pub(crate) const SUBCOMMAND: &str = "prepare-component";
+
+/// Longest line the parent takes from its child, whose log lines are guest text.
+const LINE_MAX: u64 = 1 << 20;
+
+/// Address space beyond `compile-memory-max`: memories are reserved whole (4 GiB each) and filled
+/// only as far as the guest's own limit lets them.
+const RESERVATIONS: u64 = 64 << 30;
+
+/// How far the child stands back behind the serving process.
+const NICENESS: i32 = 10;
+
+/// What the child is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Order {
+    limits: AppLimits,
+    grants: Grants,
+    output: PathBuf,
+    cpu_max: Span,
+    wall_max: Span,
+    memory_max: Size,
+}
+
+/// An order and the file that it fills, which goes away with it unless it is taken.
+#[derive(Debug)]
+pub(super) struct Job {
+    order: Order,
+    output: tempfile::TempPath,
+}
+
+/// What the child says.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Event {
+    Line(Channel, String),
+    Dropped(u64),
+    Done(Report),
+    Refused(Refusal),
+}
+
+/// Why there is no artifact.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Refused(Refusal),
+    Child(String),
+}
+
+impl Job {
+    pub(super) fn new(terms: &Terms, limits: &HostLimits, output: tempfile::TempPath) -> Self {
+        let order = Order {
+            limits: terms.limits.clone(),
+            grants: terms.grants.clone(),
+            output: output.to_path_buf(),
+            cpu_max: limits.compile_cpu_max,
+            wall_max: limits.compile_wall_max,
+            memory_max: limits.compile_memory_max,
+        };
+        Self { order, output }
+    }
+
+    pub(super) fn order(&self) -> &Order {
+        &self.order
+    }
+
+    pub(super) fn into_output(self) -> tempfile::TempPath {
+        self.output
+    }
+}
+
+impl Order {
+    pub(super) fn terms(&self) -> Arc<Terms> {
+        Arc::new(Terms { limits: self.limits.clone(), grants: self.grants.clone() })
+    }
+
+    pub(super) fn output(&self) -> &Path {
+        &self.output
+    }
+}
+
+// === The parent's side ===
+
+/// Has a child of `program` do `job`.
+pub(super) async fn run(
+    program: &Path,
+    job: &Job,
+    component: Vec<u8>,
+    log: Arc<dyn GuestLog>,
+) -> Result<Report, Failure> {
+    let broken = |what: &str, error: &dyn std::fmt::Display| Failure::Child(format!("{what}: {error}"));
+    let mut child = Command::new(program)
+        .arg(SUBCOMMAND)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::inherit())
+        .env_clear()
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| broken("cannot start the compile child", &error))?;
+    let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(Failure::Child("the compile child has no pipes".into()));
+    };
+    let order = serde_json::to_vec(&job.order).map_err(|error| broken("cannot write the order", &error))?;
+    let talk = async {
+        // Both at once: the child may answer before it has read all.
+        let (_, outcome) = tokio::join!(send(stdin, order, component), listen(stdout, &*log));
+        (outcome, child_end(&mut child).await)
+    };
+    let wall_max = Duration::from(job.order.wall_max);
+    match tokio::time::timeout(wall_max, talk).await {
+        Ok((Some(Ok(report)), _)) => Ok(report),
+        Ok((Some(Err(refusal)), _)) => Err(Failure::Refused(refusal)),
+        Ok((None, end)) => Err(Failure::Child(format!(
+            "the compile child {end} before it was done; if the component is sound, raise compile-cpu-max ({}) or compile-memory-max ({})",
+            job.order.cpu_max, job.order.memory_max
+        ))),
+        Err(_elapsed) => Err(Failure::Child(format!(
+            "the compile child was still busy after compile-wall-max ({}); raise it if the component is sound",
+            job.order.wall_max
+        ))),
+    }
+}
+
+async fn send(mut stdin: ChildStdin, mut order: Vec<u8>, component: Vec<u8>) {
+    order.push(b'\n');
+    // A child that is gone says why by its exit.
+    if stdin.write_all(&order).await.is_ok() {
+        let _ = stdin.write_all(&component).await;
+    }
+}
+
+async fn listen(stdout: ChildStdout, log: &dyn GuestLog) -> Option<Result<Report, Refusal>> {
+    let mut lines = BufReader::new(stdout);
+    let mut outcome = None;
+    loop {
+        let mut line = Vec::new();
+        match (&mut lines).take(LINE_MAX).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return outcome,
+            Ok(_) => {}
+        }
+        match serde_json::from_slice(&line) {
+            Ok(Event::Line(channel, text)) => log.line(channel, &text),
+            Ok(Event::Dropped(bytes)) => log.dropped(bytes),
+            Ok(Event::Done(report)) => outcome = Some(Ok(report)),
+            Ok(Event::Refused(refusal)) => outcome = Some(Err(refusal)),
+            Err(error) => {
+                tracing::error!(%error, "the compile child said what this host does not understand");
+                return None;
+            }
+        }
+    }
+}
+
+async fn child_end(child: &mut Child) -> String {
+    match child.wait().await {
+        Ok(status) => format!("ended with {status}"),
+        Err(error) => format!("was lost ({error})"),
+    }
+}
+
+// === The child's side ===
+
+/// Does one order from stdin: the body of the hidden subcommand.
+pub fn serve_parent() -> ExitCode {
+    match obey() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("wasgi {SUBCOMMAND}: {error}; this command is for wasgi itself");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn obey() -> std::io::Result<()> {
+    let mut stdin = std::io::stdin().lock();
+    let mut line = Vec::new();
+    (&mut stdin).take(LINE_MAX).read_until(b'\n', &mut line)?;
+    let order: Order = serde_json::from_slice(&line)?;
+    // Before the first byte of what is not trusted.
+    confine(&order)?;
+    let mut component = Vec::new();
+    stdin.read_to_end(&mut component)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let outcome = runtime.block_on(work::run(&component, &order, Arc::new(ToParent)));
+    tell(&match outcome {
+        Ok(report) => Event::Done(report),
+        Err(refusal) => Event::Refused(refusal),
+    });
+    Ok(())
+}
+
+/// Binds this process to the order's limits, for good.
+fn confine(order: &Order) -> std::io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    nice(NICENESS)?;
+    let limit = |resource, most: u64| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    limit(Resource::Core, 0)?;
+    limit(Resource::Cpu, Duration::from(order.cpu_max).as_secs().max(1))?;
+    limit(Resource::Data, order.memory_max.bytes())?;
+    limit(Resource::As, order.memory_max.bytes().saturating_add(RESERVATIONS))?;
+    limit(Resource::Fsize, order.memory_max.bytes())?;
+    Ok(())
+}
+
+/// What the guest prints in `initialize`, on its way up.
+struct ToParent;
+
+impl GuestLog for ToParent {
+    fn line(&self, channel: Channel, line: &str) {
+        tell(&Event::Line(channel, line.to_owned()));
+    }
+
+    fn dropped(&self, bytes: u64) {
+        tell(&Event::Dropped(bytes));
+    }
+
+    fn fault(&self, _fault: &Fault) {
+        // The refusal tells it.
+    }
+}
+
+fn tell(event: &Event) {
+    let Ok(mut line) = serde_json::to_vec(event) else { return };
+    line.push(b'\n');
+    // A parent that is gone wants no answer.
+    let _ = std::io::stdout().lock().write_all(&line);
+}

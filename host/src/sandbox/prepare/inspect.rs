@@ -1,0 +1,103 @@
+//! What a `.wasm` file is, read off its first sections.
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{Encoding, Parser, Payload};
+
+/// Why a component is not served. The texts name the mend.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// Not WebAssembly at all.
+    #[error("not a WebAssembly component: {0}; build the app for wasm32-wasip2")]
+    NotWasm(String),
+    /// A core module.
+    #[error("a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`")]
+    CoreModule,
+    /// A component that does not validate or compile.
+    #[error("not a valid component: {0}; rebuild it with current tools")]
+    Invalid(String),
+    /// A component of another world.
+    #[error("exports no `application`, so it is not an app of wasgi:gateway@0.1.0 (it exports {}); build it with a wasgi SDK", list(.0))]
+    OtherWorld(Vec<String>),
+    /// An import that the host does not have or does not grant, or an export of a wrong type.
+    #[error(
+        "does not fit the host: {0}; an app may import wasgi:gateway@0.1.0 and WASI 0.2 without wasi:http, and exports `application`"
+    )]
+    Link(String),
+    /// The component cannot be instantiated under its limits.
+    #[error("cannot be instantiated: {0}; raise the limit named, or build a smaller component")]
+    Instantiate(String),
+    /// `initialize` returned an error.
+    #[error("initialize failed: {0}")]
+    InitializeFailed(String),
+    /// `initialize` trapped or passed a limit.
+    #[error("initialize did not finish: {0}")]
+    InitializeFault(String),
+    /// `initialize` left WASI handles open, which would be dead in the snapshot.
+    #[error("initialize left open: {}; what it opens it must close before it returns, since no handle survives the snapshot", .0.join(", "))]
+    HandlesLeft(Vec<String>),
+    /// The component's shape does not allow a snapshot.
+    #[error(
+        "exports initialize, but cannot be snapshotted: {0}; nested components with modules of their own, a module instantiated twice and component start functions stand in the way; drop the export or build it as one module"
+    )]
+    Snapshot(String),
+    /// The host could not do its part.
+    #[error("the host could not prepare it: {0}")]
+    Host(String),
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+}
+
+/// Refuses what is not a component.
+pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
+    match Parser::new(0).parse_all(bytes).next() {
+        Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => Ok(()),
+        Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) => Err(Refusal::CoreModule),
+        Some(Err(error)) => Err(Refusal::NotWasm(error.message().to_owned())),
+        Some(Ok(_)) | None => Err(Refusal::NotWasm("the file is empty".into())),
+    }
+}
+
+/// Whether a component exports `initialize` itself, rather than a part nested in it. Reads no more
+/// than the outermost sections; damaged input answers false and is refused later.
+pub(super) fn exports_initialize(bytes: &[u8]) -> bool {
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(Payload::ComponentExportSection(exports)) if depth == 0 => {
+                if exports.into_iter().any(|export| export.is_ok_and(|export| export.name.name == "initialize")) {
+                    return true;
+                }
+            }
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    const MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
+    #[test]
+    fn only_components_pass() {
+        assert_eq!(check(COMPONENT), Ok(()));
+        assert_eq!(check(MODULE), Err(Refusal::CoreModule));
+        for junk in [&b""[..], b"\0asm", b"#!/bin/sh", b"\0asm\x0d\0\x02\0"] {
+            assert!(matches!(check(junk), Err(Refusal::NotWasm(_))), "{junk:?}");
+        }
+    }
+
+    #[test]
+    fn damaged_input_has_no_exports() {
+        assert!(!exports_initialize(COMPONENT));
+        assert!(!exports_initialize(b"\0asm\x0d\0\x01\0\x0b\xff"));
+    }
+}

@@ -1,0 +1,186 @@
+//! From a `.wasm` file to code that can be loaded: check, `initialize`, compile, cache.
+//!
+//! None of these can be cancelled or capped inside a process, so they run in a child `wasgi` under
+//! rlimits, and a hostile component costs a bounded child.
+
+mod cache;
+mod child;
+mod inspect;
+mod snapshot;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::limits::HostLimits;
+use crate::sandbox::engine::{self, Needs};
+use crate::sandbox::output::GuestLog;
+use crate::sandbox::store::Terms;
+
+pub use cache::{Cache, CacheError};
+pub(crate) use child::SUBCOMMAND;
+pub use child::serve_parent;
+pub use inspect::Refusal;
+
+/// What a component is, as told by `wasgi check`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Names of its exports.
+    pub exports: Vec<String>,
+    /// Names of its imports.
+    pub imports: Vec<String>,
+    /// Whether `initialize` was run and its snapshot is what serves.
+    pub initialized: bool,
+    /// What an instance takes from the pool.
+    pub needs: Needs,
+}
+
+/// A compiled component on disk, made by this host or found in its cache.
+#[derive(Clone, Debug)]
+pub struct Artifact {
+    path: PathBuf,
+    /// What it is.
+    pub report: Report,
+    /// Whether it came from the cache: nothing was compiled.
+    pub cached: bool,
+}
+
+/// Who checks and compiles.
+#[derive(Clone, Debug)]
+pub enum Compiler {
+    /// A child process of this `wasgi` binary, under rlimits. For components that are not trusted.
+    Child(PathBuf),
+    /// This process, without a bound on time and memory. For embedders that trust their components
+    /// and do not ship the binary.
+    InProcess,
+}
+
+/// Why a component cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {error}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// The file is over `component-max`.
+    #[error("{path} is larger than component-max ({max}); raise it if the component is to be served")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        max: crate::limits::Size,
+    },
+    /// The component is not one that wasgi serves.
+    #[error("{path}: {refusal}")]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The compile child could not do its work.
+    #[error("{path}: {reason}")]
+    Child {
+        /// The file.
+        path: PathBuf,
+        /// What happened to the child.
+        reason: String,
+    },
+    /// The cache cannot be written.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// wasmtime does not run on this machine.
+    #[error("wasmtime cannot run here: {0}")]
+    Engine(String),
+}
+
+/// Turns components into artifacts.
+#[derive(Debug)]
+pub struct Workshop {
+    compiler: Compiler,
+    cache: Cache,
+    limits: HostLimits,
+    /// Part of every cache key: code of another engine must not be found.
+    compatibility: u64,
+}
+
+impl Workshop {
+    /// A workshop that keeps what it makes in `cache`.
+    ///
+    /// # Errors
+    /// [`PrepareError::Engine`] when wasmtime does not run on this machine.
+    pub fn new(compiler: Compiler, cache: Cache, limits: HostLimits) -> Result<Self, PrepareError> {
+        let engine = engine::compiling().map_err(|error| PrepareError::Engine(format!("{error:#}")))?;
+        Ok(Self { compiler, cache, limits, compatibility: engine::compatibility(&engine) })
+    }
+
+    /// The artifact of the component at `path` under `terms`: from the cache, or made now. What its
+    /// `initialize` prints goes to `log`.
+    ///
+    /// # Errors
+    /// [`PrepareError`]; a refused component is refused each time, since its error is not cached.
+    pub(crate) async fn prepare(
+        &self,
+        path: &Path,
+        terms: &Terms,
+        log: Arc<dyn GuestLog>,
+    ) -> Result<Artifact, PrepareError> {
+        let component = self.read(path)?;
+        // Only a snapshot depends on what the app is granted.
+        let initializes = inspect::exports_initialize(&component);
+        let key = cache::key(&component, self.compatibility, initializes.then_some(terms));
+        if let Some(artifact) = self.cache.find(&key) {
+            tracing::debug!(component = %path.display(), "loaded from the compile cache");
+            return Ok(artifact);
+        }
+        let job = child::Job::new(terms, &self.limits, self.cache.staging()?);
+        let made = match &self.compiler {
+            Compiler::Child(program) => child::run(program, &job, component, log).await,
+            Compiler::InProcess => work::run(&component, job.order(), log).await.map_err(child::Failure::Refused),
+        };
+        match made {
+            Ok(report) => Ok(self.cache.store(&key, job.into_output(), report)?),
+            Err(child::Failure::Refused(refusal)) => Err(PrepareError::Refused { path: path.into(), refusal }),
+            Err(child::Failure::Child(reason)) => Err(PrepareError::Child { path: path.into(), reason }),
+        }
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<u8>, PrepareError> {
+        use std::io::Read as _;
+
+        let max = self.limits.component_max.bytes();
+        let mut bytes = Vec::new();
+        let unreadable = |error| PrepareError::Unreadable { path: path.into(), error };
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > max {
+            return Err(PrepareError::TooLarge { path: path.into(), max: self.limits.component_max });
+        }
+        Ok(bytes)
+    }
+}
+
+impl Artifact {
+    /// Maps the compiled code into `engine`.
+    ///
+    /// # Errors
+    /// When it was compiled by another engine.
+    pub(crate) fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
+        #[expect(
+            unsafe_code,
+            reason = "deserialising trusts its input: this file was written by this host's own compile child, lies in a folder that only its user can write, and its hash was checked when it was found"
+        )]
+        // SAFETY: see the reason above; `Cache::find` and `Cache::store` are the only makers.
+        unsafe {
+            Component::deserialize_file(engine, &self.path)
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The work itself: check, snapshot, compile. Runs in the compile child, or in the process of an
+//! embedder that asked for that.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::client::Client;
+use crate::sandbox::app;
+use crate::sandbox::engine::{self, Needs};
+use crate::sandbox::epoch::Ticker;
+use crate::sandbox::fault::Fault;
+use crate::sandbox::meter::Meter;
+use crate::sandbox::output::GuestLog;
+use crate::sandbox::prepare::child::Order;
+use crate::sandbox::prepare::inspect::{self, Refusal};
+use crate::sandbox::prepare::{Report, snapshot};
+use crate::sandbox::store::{Terms, build_store};
+
+/// Bytes of a WebAssembly page.
+const PAGE: u64 = 64 * 1024;
+
+/// Prepares `component` and writes the compiled code to the order's output.
+///
+/// # Errors
+/// [`Refusal`].
+pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>) -> Result<Report, Refusal> {
+    inspect::check(component)?;
+    let terms = order.terms();
+    let initialized = inspect::exports_initialize(component);
+    let snapshot;
+    let serves = if initialized {
+        snapshot = snapshot::take(component, &terms, Arc::clone(&log)).await?;
+        &snapshot
+    } else {
+        component
+    };
+    let engine = engine::compiling().map_err(|error| host(&error))?;
+    let compiled = Component::new(&engine, serves).map_err(|error| Refusal::Invalid(short(&error)))?;
+    let report = report(&engine, &compiled, initialized)?;
+    try_instance(&engine, &compiled, &terms, log).await?;
+    let code = compiled.serialize().map_err(|error| host(&error))?;
+    write(order.output(), &code)
+        .map_err(|error| Refusal::Host(format!("cannot write {}: {error}", order.output().display())))?;
+    Ok(report)
+}
+
+/// Makes one instance under the app's limits: what would fail for every request is refused now.
+async fn try_instance(
+    engine: &Engine,
+    component: &Component,
+    terms: &Arc<Terms>,
+    log: Arc<dyn GuestLog>,
+) -> Result<(), Refusal> {
+    let pre = app::link(engine, component).map_err(|error| Refusal::Link(short(&error)))?;
+    let ticker = Ticker::start(engine).map_err(|error| Refusal::Host(error.to_string()))?;
+    let meter = Arc::new(Meter::start(&terms.limits, Arc::new(Client::default())));
+    let mut store = build_store(engine, Arc::clone(terms), Arc::clone(&meter), log);
+    match meter.supervise(&ticker, pre.instantiate_async(&mut store)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let out_of_memory = store.data_mut().limiter.take_refused();
+            Err(match Fault::from_instantiation(&error, out_of_memory) {
+                Fault::Instantiate(text) => Refusal::Link(text),
+                fault => Refusal::Instantiate(fault.to_string()),
+            })
+        }
+        Err(overrun) => Err(Refusal::Instantiate(overrun.to_string())),
+    }
+}
+
+fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<Report, Refusal> {
+    let shape = component.component_type();
+    let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    if !exports.iter().any(|name| name == "application") {
+        return Err(Refusal::OtherWorld(exports));
+    }
+    let resources = component
+        .resources_required()
+        .ok_or_else(|| Refusal::Link("it imports a module or instance whose size cannot be known".into()))?;
+    Ok(Report {
+        exports,
+        imports: shape.imports(engine).map(|(name, _)| name.to_owned()).collect(),
+        initialized,
+        needs: Needs {
+            memories: resources.num_memories,
+            initial_memory: resources.max_initial_memory_size.unwrap_or(0).saturating_mul(PAGE),
+            tables: resources.num_tables,
+            table_elements: resources.max_initial_table_size.unwrap_or(0),
+        },
+    })
+}
+
+/// Writes the code where only this user can touch it.
+fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(code)?;
+    file.sync_all()
+}
+
+fn short(error: &wasmtime::Error) -> String {
+    crate::text::printable(&format!("{error:#}"), 2048)
+}
+
+fn host(error: &wasmtime::Error) -> Refusal {
+    Refusal::Host(short(error))
+}

@@ -1,0 +1,86 @@
+//! A guest's store: the only place that makes one, so that none exists without its limits.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::config::Grants;
+use crate::limits::AppLimits;
+use crate::sandbox::host_calls::Request;
+use crate::sandbox::limiter::MemoryLimiter;
+use crate::sandbox::meter::Meter;
+use crate::sandbox::output::{GuestLog, Output};
+use crate::sandbox::wasi;
+
+/// What all instances of an app share: what it may use and what it was granted.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    /// The limits of each of its instances and requests.
+    pub(crate) limits: AppLimits,
+    /// The environment and directories it was given.
+    pub(crate) grants: Grants,
+}
+
+/// The host's side of one instance: the data of its store.
+pub(crate) struct Guest {
+    pub(crate) terms: Arc<Terms>,
+    /// The request in hand; none in `initialize` and between requests.
+    pub(crate) request: Option<Request>,
+    pub(crate) limiter: MemoryLimiter,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) output: Output,
+    table: ResourceTable,
+    /// Made at the first WASI call: many requests make none, and the context costs several
+    /// allocations and an open file per granted directory.
+    wasi: Option<WasiCtx>,
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let ctx = self.wasi.get_or_insert_with(|| wasi::context(&self.terms.grants, &self.output));
+        WasiCtxView { ctx, table: &mut self.table }
+    }
+}
+
+impl Guest {
+    /// The WASI handles that the guest holds.
+    pub(crate) fn handles(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+/// Makes a store with its limiter, its interruption and its bounds set together.
+pub(crate) fn build_store(
+    engine: &Engine,
+    terms: Arc<Terms>,
+    meter: Arc<Meter>,
+    sink: Arc<dyn GuestLog>,
+) -> Store<Guest> {
+    let limits = terms.limits.clone();
+    let handles_max = usize::try_from(limits.handles_max).unwrap_or(usize::MAX);
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(handles_max);
+    let guest = Guest {
+        output: Output::new(&limits, sink),
+        limiter: MemoryLimiter::new(limits.memory_max.bytes()),
+        request: None,
+        terms,
+        meter,
+        table,
+        wasi: None,
+    };
+    #[expect(clippy::disallowed_methods, reason = "the one place that may make a store")]
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| &mut guest.limiter);
+    store.set_hostcall_fuel(usize::try_from(limits.hostcall_max.bytes()).unwrap_or(usize::MAX));
+    store.set_max_component_handles(handles_max);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|context| {
+        context.data().meter.check()?;
+        // Not `Yield`: that wakes the task itself, which tokio would run again before its neighbours.
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    store
+}

@@ -1,0 +1,132 @@
+//! One request as the access log will tell it, exactly once, however it ends.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+
+use crate::access_log::Entry;
+use crate::config::AppName;
+use crate::environ::{Endpoint, Environ};
+use crate::error::Error;
+use crate::request_id::RequestId;
+use crate::telemetry::AccessLog;
+
+/// Written to the access log when dropped: after the last byte of the response, or when the client
+/// has gone before it.
+#[derive(Debug)]
+pub struct Visit {
+    log: Arc<AccessLog>,
+    /// The request's head.
+    pub request: Parts,
+    peer: Endpoint,
+    id: RequestId,
+    started: SystemTime,
+    clock: Instant,
+    app: Option<AppName>,
+    environ: Option<Environ>,
+    status: Option<StatusCode>,
+    response_headers: Option<HeaderMap>,
+    sent: u64,
+    error: Option<&'static str>,
+    guest_failed: bool,
+    completed: bool,
+}
+
+/// What the log says of a client that went away before its response began (as NGINX does).
+const CLIENT_LEFT: u16 = 499;
+
+impl Visit {
+    /// A request that has just been read.
+    pub fn begin(log: Arc<AccessLog>, request: Parts, peer: Endpoint, id: RequestId) -> Self {
+        Self {
+            log,
+            request,
+            peer,
+            id,
+            started: SystemTime::now(),
+            clock: Instant::now(),
+            app: None,
+            environ: None,
+            status: None,
+            response_headers: None,
+            sent: 0,
+            error: None,
+            guest_failed: false,
+            completed: false,
+        }
+    }
+
+    /// The request's id.
+    pub fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    /// The app that was found for it.
+    pub fn routed(&mut self, app: &AppName) {
+        self.app = Some(app.clone());
+    }
+
+    /// The environ, kept only if the log wants it.
+    pub fn environ(&mut self, environ: &Environ) {
+        if self.log.wants_environ() {
+            self.environ = Some(environ.clone());
+        }
+    }
+
+    /// Why the app gives no answer.
+    pub fn failed(&mut self, error: &Error) {
+        self.error = Some(error.kind());
+        self.guest_failed = matches!(error, Error::Guest(_));
+    }
+
+    /// Whether the app was called and failed.
+    pub fn guest_failed(&self) -> bool {
+        self.guest_failed
+    }
+
+    /// The head that is being sent.
+    pub fn answered(&mut self, status: StatusCode, headers: &HeaderMap) {
+        self.status = Some(status);
+        if self.log.wants_response_headers() {
+            self.response_headers = Some(headers.clone());
+        }
+    }
+
+    /// Bytes of body that were handed on.
+    pub fn sent(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+
+    /// The app broke off its body.
+    pub fn cut(&mut self) {
+        self.error = Some("body-cut");
+        self.completed = true;
+    }
+
+    /// The whole body was handed on.
+    pub fn completed(&mut self) {
+        self.completed = true;
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let left = StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST);
+        let error = if self.completed { self.error } else { self.error.or(Some("client-left")) };
+        self.log.write(&Entry {
+            peer: self.peer,
+            request: Some(&self.request),
+            started: self.started,
+            elapsed: self.clock.elapsed(),
+            status: self.status.unwrap_or(left),
+            body_bytes: self.sent,
+            response_headers: self.response_headers.as_ref(),
+            environ: self.environ.as_ref().map(Environ::entries).unwrap_or_default(),
+            app: self.app.as_ref().map(AppName::as_str),
+            request_id: &self.id,
+            error,
+        });
+    }
+}
