@@ -1,0 +1,184 @@
+//! `cargo xtask demo`: the examples, served.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+
+use anyhow::{Context as _, Result};
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::phase::command_phase;
+use crate::{guests, paths};
+
+/// What the command line chose.
+#[derive(Debug)]
+pub(crate) struct Options {
+    /// Passed on to the host.
+    pub(crate) listen: String,
+    /// The binary of the dev profile, which tests have at hand.
+    pub(crate) debug: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8080".to_owned(), debug: false }
+    }
+}
+
+/// An example, and how to see it at work.
+struct Example {
+    name: &'static str,
+    /// What it shows.
+    shows: &'static str,
+    /// The path below its mount point, and what curl needs besides.
+    path: &'static str,
+    curl: &'static str,
+}
+
+const EXAMPLES: [Example; 6] = [
+    Example { name: "hello", shows: "the smallest application", path: "/", curl: "" },
+    Example {
+        name: "rpc",
+        shows: "JSON-RPC over a registry built at deployment",
+        path: "/",
+        curl: r#"-d '{"jsonrpc":"2.0","id":1,"method":"add","params":[2,3]}' "#,
+    },
+    Example { name: "environ", shows: "the request as the application sees it", path: "/any/path?x=1", curl: "" },
+    Example { name: "stream", shows: "server-sent events", path: "/?count=5&interval=300", curl: "-N " },
+    Example { name: "upload", shows: "a hash of a body of any size", path: "/Cargo.lock", curl: "-T Cargo.lock " },
+    Example { name: "axum", shows: "an axum router as a guest", path: "/greet/Ada", curl: "" },
+];
+
+/// Builds and serves the examples until the host ends; its exit code is the demo's.
+///
+/// # Errors
+/// If something does not build, or the host cannot be started.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    let root = paths::root()?;
+    guests::build()?;
+    let host = build_host(&root, options)?;
+    let config = write_config(&root)?;
+    // Before the host runs, so that no signal is lost on us while it does.
+    let signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;
+    let mut child = Command::new(&host)
+        .args(["serve", "--config"])
+        .arg(&config)
+        .args(["--listen", &options.listen])
+        .stdout(Stdio::piped())
+        // Of its own, so that Ctrl-C reaches it once, through us: a second signal makes it stop at once.
+        .process_group(0)
+        .spawn()
+        .with_context(|| format!("cannot start {}", host.display()))?;
+    let handle = signals.handle();
+    let forwarder = forward(signals, &child)?;
+    if let Some(output) = child.stdout.take() {
+        relay(output);
+    }
+    let status = child.wait().context("cannot wait for the host")?;
+    handle.close();
+    let _ = forwarder.join();
+    // Ended by a signal, it has no code.
+    let code = status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
+    Ok(ExitCode::from(code))
+}
+
+fn build_host(root: &Path, options: &Options) -> Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--package", "wasgi"]).current_dir(root);
+    if !options.debug {
+        cargo.arg("--release");
+    }
+    command_phase("host", &mut cargo)?;
+    let profile = if options.debug { "debug" } else { "release" };
+    Ok(paths::target(root).join(profile).join("wasgi"))
+}
+
+/// One app per example; none of them needs more than the defaults grant.
+fn write_config(root: &Path) -> Result<PathBuf> {
+    let folder = paths::target(root).join("demo");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let path = folder.join("host.toml");
+    fs::write(&path, config()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+fn config() -> String {
+    let mut text = "# Written by `cargo xtask demo`.\n".to_owned();
+    for Example { name, shows, .. } in &EXAMPLES {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            text,
+            "\n# {shows}\n[[app]]\nname = \"{name}\"\ncomponent = \"../guests/{name}.wasm\"\nroutes = [\"/{name}\"]\n"
+        );
+    }
+    text
+}
+
+/// Sends on what we are told to the host, which drains and ends, and so ends us.
+fn forward(mut signals: Signals, child: &Child) -> Result<std::thread::JoinHandle<()>> {
+    let host = Pid::from_child(child);
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                let signal = if signal == SIGTERM { Signal::TERM } else { Signal::INT };
+                // It may have ended meanwhile; then so do we.
+                let _ = kill_process(host, signal);
+            }
+        })
+        .context("cannot start a thread")
+}
+
+/// Shows the host's lines, and behind the first address it listens on, where to look.
+fn relay(output: ChildStdout) {
+    let mut told = false;
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        let mut out = std::io::stdout().lock();
+        // Without a reader of ours the host goes on all the same.
+        let _ = writeln!(out, "{line}");
+        if let Some(base) = line.strip_prefix("listening on ").filter(|_| !told) {
+            let _ = write!(out, "{}", guide(base));
+            told = true;
+        }
+        let _ = out.flush();
+    }
+}
+
+fn guide(base: &str) -> String {
+    let mut text = "\n".to_owned();
+    for Example { name, shows, path, curl } in &EXAMPLES {
+        let command = match base.strip_prefix("unix:") {
+            Some(socket) => format!("curl --unix-socket {socket} {curl}'http://localhost/{name}{path}'"),
+            None => format!("curl {curl}'{base}/{name}{path}'"),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "  {name}: {shows}\n    {command}\n");
+    }
+    text.push_str("\nCtrl-C stops it.\n\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_has_a_route_and_a_url() {
+        let (config, guide) = (config(), guide("http://127.0.0.1:8080"));
+        for Example { name, .. } in &EXAMPLES {
+            assert!(config.contains(&format!("routes = [\"/{name}\"]")), "{config}");
+            assert!(guide.contains(&format!("http://127.0.0.1:8080/{name}/")), "{guide}");
+        }
+    }
+
+    #[test]
+    fn a_unix_socket_is_given_to_curl_as_one() {
+        let guide = guide("unix:/run/wasgi.sock");
+        assert!(guide.contains("curl --unix-socket /run/wasgi.sock 'http://localhost/hello/'"), "{guide}");
+    }
+}

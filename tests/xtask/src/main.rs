@@ -1,0 +1,89 @@
+//! `cargo xtask`: the project's chores, each one command on a bare machine and again at once on a set up one.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+mod cache;
+mod demo;
+mod fixtures;
+mod guests;
+mod paths;
+mod phase;
+mod test;
+mod toolchain;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  guests                          build every guest into target/guests/NAME.wasm
+  demo [--listen ADDR] [--debug]  build and serve the examples, and say where to look
+  test [--full] [-- ARGS]         set up and run every test; ARGS go to the test programs,
+                                  --full runs the slow ones too
+
+WASGI_GUEST_TOOLCHAIN=rustup|debian picks how Rust guests are built; without it, what works.";
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Vec<String>) -> Result<ExitCode> {
+    let Some((command, rest)) = arguments.split_first() else {
+        eprintln!("{USAGE}");
+        return Ok(ExitCode::from(2));
+    };
+    match command.as_str() {
+        "guests" => {
+            no_more(rest)?;
+            guests::build().map(|()| ExitCode::SUCCESS)
+        }
+        "demo" => demo::run(&demo_options(rest)?),
+        "test" => test::run(&test_options(rest)?).map(|()| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("no command `{other}`\n\n{USAGE}"),
+    }
+}
+
+fn demo_options(arguments: &[String]) -> Result<demo::Options> {
+    let mut options = demo::Options::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--listen" => {
+                options.listen = arguments.next().context("--listen needs an address, such as 127.0.0.1:8080")?.clone()
+            }
+            "--debug" => options.debug = true,
+            other => bail!("demo: no option `{other}`\n\n{USAGE}"),
+        }
+    }
+    Ok(options)
+}
+
+fn test_options(arguments: &[String]) -> Result<test::Options> {
+    let mut options = test::Options::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--full" => options.full = true,
+            "--" => options.arguments = arguments.by_ref().cloned().collect(),
+            other => bail!("test: no option `{other}`; what is for the test programs goes behind `--`\n\n{USAGE}"),
+        }
+    }
+    Ok(options)
+}
+
+fn no_more(arguments: &[String]) -> Result<()> {
+    match arguments.first() {
+        Some(argument) => bail!("no argument is expected, but there is `{argument}`\n\n{USAGE}"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,89 @@
+//! `cargo xtask test`: everything that must pass.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::cache::Cache;
+use crate::phase::{command_phase, phase};
+use crate::{guests, paths, toolchain};
+
+/// What the command line chose.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Run the tests marked `#[ignore]` too: those that take minutes.
+    pub(crate) full: bool,
+    /// For the test programs, such as a part of a test's name.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// Builds the guests and the host, then runs every test.
+///
+/// # Errors
+/// If something does not build, or a test fails.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let root = paths::root()?;
+    guests::build()?;
+    phase("tests of the SDK", || sdk_tests(&root, options), |()| "passed".to_owned())?;
+    // Not by the tests' own build: they start the binary, and cargo builds it only for tests of its own package.
+    command_phase("host", &mut host_build(&root))?;
+    command_phase("tests", &mut host_tests(&root, options))?;
+    println!("all passed ({:.1} min)", start.elapsed().as_secs_f64() / 60.0);
+    Ok(())
+}
+
+/// What runs without a host, on this machine: the SDK, and the parts of guests that are pure.
+fn sdk_tests(root: &Path, options: &Options) -> Result<()> {
+    // No tool chain for wasm has a part in this, nor a `.wasm` file: any clone's owner may stay.
+    let cache = Cache::share(&paths::cache()?)?;
+    let mut command = toolchain::clean_cargo();
+    command
+        .args([
+            "test",
+            "--locked",
+            "--quiet",
+            "--package",
+            "wasgi-guest",
+            "--package",
+            "wasgi-guest-macros",
+            "--package",
+            "rpc",
+        ])
+        .args(["--features", "wasgi-guest/http"])
+        .current_dir(paths::guest_workspace(root))
+        .env("CARGO_TARGET_DIR", cache.target());
+    crate::phase::succeed(with_arguments(&mut command, options))
+}
+
+/// The binary that the e2e tests start, with its failure points.
+fn host_build(root: &Path) -> Command {
+    let mut command = outer_cargo(root);
+    command.args(["build", "--package", "wasgi", "--features", "failpoints"]);
+    command
+}
+
+/// The host's workspace, all of it.
+fn host_tests(root: &Path, options: &Options) -> Command {
+    let mut command = outer_cargo(root);
+    command.args(["test", "--workspace", "--features", "wasgi/failpoints"]);
+    with_arguments(&mut command, options);
+    command
+}
+
+fn with_arguments<'c>(command: &'c mut Command, options: &Options) -> &'c mut Command {
+    command.arg("--");
+    if options.full {
+        command.arg("--include-ignored");
+    }
+    command.args(&options.arguments)
+}
+
+/// The cargo that runs us, for the host's workspace: its flags and folders are ours.
+fn outer_cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
