@@ -76,7 +76,7 @@ limits! {
         /// Fits the 1024 file descriptors that most services start with, spool files aside.
         connections_max: u32 = 1024, from 1;
         /// Instances that live at the same time, those of all apps together.
-        /// Address space is reserved for each, some TiB in all, of the 128 TiB that a process has.
+        /// Fifteen apps at their `concurrency-max`; address space is reserved for each.
         instances_max: u32 = 1000, from 1;
         /// Bytes of all request bodies that lie in the spool directory; a body over it is refused with 503.
         /// Two bodies of the largest size.
@@ -112,7 +112,7 @@ limits! {
         /// Bytes of the compile cache; the files that were not used for longest go first. 0 keeps none.
         cache_max: Size = Size::from_gib(8), from Size::ZERO;
         /// CPU time that compiling one component may take, all threads together.
-        /// An interpreter of 40 MiB takes about a minute on a slow core.
+        /// Far over the 11 s of wall time that an interpreter took to compile.
         compile_cpu_max: Span = Span::from_secs(300), from Span::from_secs(1);
         /// Wall time that compiling one component may take.
         /// As long as its CPU time: on one core they are the same.
