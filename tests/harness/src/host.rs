@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::lines::Lines;
+use crate::lines::{Lines, last};
 use crate::{Address, Conn, Http2, PATIENCE, Request, Response, cache_dir, command, guest, guests_dir, process};
 
 /// A host about to be started.
@@ -156,7 +156,7 @@ impl Host {
     pub fn stop(self) -> Stopped {
         self.terminate();
         let stopped = self.wait();
-        assert_eq!(stopped.status.code(), Some(0), "after SIGTERM; the log:\n{}", stopped.log.join("\n"));
+        assert_eq!(stopped.status.code(), Some(0), "after SIGTERM; the log:\n{}", last(&stopped.log));
         stopped
     }
 
@@ -166,7 +166,7 @@ impl Host {
     /// If it does not.
     pub fn wait(mut self) -> Stopped {
         let Some(status) = process::wait_for_exit(&mut self.child, PATIENCE) else {
-            panic!("the host does not end; its log:\n{}", self.log.so_far().join("\n"));
+            panic!("the host does not end; its log:\n{}", last(&self.log.so_far()));
         };
         let access = self.stdout.all().into_iter().filter(|line| !line.starts_with(LISTENING)).collect();
         let log = self.log.all();
@@ -180,7 +180,7 @@ impl Drop for Host {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("the host's log:\n{}", self.log.so_far().join("\n"));
+            eprintln!("the host's log:\n{}", last(&self.log.so_far()));
         }
     }
 }

@@ -78,7 +78,7 @@ impl Lines {
         let (state, timeout) = changed.unwrap_or_else(PoisonError::into_inner);
         let why = if timeout.timed_out() { "it did not come" } else { "the process has ended" };
         found.unwrap_or_else(|| {
-            panic!("waited for {what} in the {}, but {why}; there is:\n{}", self.0.name, state.lines.join("\n"))
+            panic!("waited for {what} in the {}, but {why}; there is:\n{}", self.0.name, last(&state.lines))
         })
     }
 
@@ -91,7 +91,7 @@ impl Lines {
     pub fn all(&self) -> Vec<String> {
         let ended = self.0.changed.wait_timeout_while(self.0.lock(), PATIENCE, |state| !state.ended);
         let (state, _) = ended.unwrap_or_else(PoisonError::into_inner);
-        assert!(state.ended, "the {} does not end:\n{}", self.0.name, state.lines.join("\n"));
+        assert!(state.ended, "the {} does not end:\n{}", self.0.name, last(&state.lines));
         state.lines.clone()
     }
 }
@@ -101,4 +101,10 @@ impl Shared {
         // Whoever panicked while waiting has changed nothing.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The last lines, enough for a failed test.
+pub(crate) fn last(lines: &[String]) -> String {
+    const SHOWN_MAX: usize = 40;
+    lines[lines.len().saturating_sub(SHOWN_MAX)..].join("\n")
 }
