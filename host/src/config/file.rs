@@ -99,6 +99,13 @@ struct Common {
     tenants: BTreeSet<TenantName>,
 }
 
+/// What the apps before have for themselves.
+#[derive(Default)]
+struct Taken {
+    names: BTreeSet<AppName>,
+    routes: BTreeMap<RoutePattern, AppName>,
+}
+
 // === the file as a whole ===
 
 impl Source<'_> {
@@ -182,17 +189,28 @@ impl Source<'_> {
         if raw.is_empty() {
             return Err(self.invalid(None, "app", Problem::NoApp));
         }
-        let mut apps: Vec<AppConfig> = Vec::with_capacity(raw.len());
-        let mut taken = BTreeMap::new();
-        for raw in raw {
-            let name: AppName = self.parsed("app.name", &raw.name)?;
-            if apps.iter().any(|other| other.name == name) {
-                return Err(self.refused(&raw.name, "app.name", Problem::DuplicateApp(name)));
-            }
-            let routes = self.routes(&raw, &name, &mut taken)?;
-            apps.push(self.app(raw, name, routes, common)?);
+        let mut taken = Taken::default();
+        raw.into_iter().map(|raw| self.app(raw, &mut taken, common)).collect()
+    }
+
+    fn app(self, raw: RawApp, taken: &mut Taken, common: &Common) -> Result<AppConfig, ConfigError> {
+        let name: AppName = self.parsed("app.name", &raw.name)?;
+        if !taken.names.insert(name.clone()) {
+            return Err(self.refused(&raw.name, "app.name", Problem::DuplicateApp(name)));
         }
-        Ok(apps)
+        let app = AppConfig {
+            routes: self.routes(&raw, &name, &mut taken.routes)?,
+            tenant: self.tenant(raw.tenant.as_ref(), &name, &common.tenants)?,
+            name,
+            component: self.path(&raw.component),
+            grants: Grants { env: self.env(raw.env)?, dirs: self.dirs(raw.dir)? },
+            limits: raw.limits.apply(common.limits.clone()),
+            reuse: self.reuse(raw.reuse.as_ref())?.unwrap_or(common.reuse),
+            request_body: raw.request_body.unwrap_or(common.request_body),
+        };
+        build::check_limits(&app, &common.host_limits)
+            .map_err(|(_, problem)| self.refused(&raw.name, "app.limits", problem))?;
+        Ok(app)
     }
 
     /// The routes of one app, noted in `taken` as its own.
@@ -214,28 +232,6 @@ impl Source<'_> {
             routes.push(route);
         }
         Ok(routes)
-    }
-
-    fn app(
-        self,
-        raw: RawApp,
-        name: AppName,
-        routes: Vec<RoutePattern>,
-        common: &Common,
-    ) -> Result<AppConfig, ConfigError> {
-        let app = AppConfig {
-            tenant: self.tenant(raw.tenant.as_ref(), &name, &common.tenants)?,
-            name,
-            component: self.path(&raw.component),
-            routes,
-            grants: Grants { env: self.env(raw.env)?, dirs: self.dirs(raw.dir)? },
-            limits: raw.limits.apply(common.limits.clone()),
-            reuse: self.reuse(raw.reuse.as_ref())?.unwrap_or(common.reuse),
-            request_body: raw.request_body.unwrap_or(common.request_body),
-        };
-        build::check_limits(&app, &common.host_limits)
-            .map_err(|(_, problem)| self.refused(&raw.name, "app.limits", problem))?;
-        Ok(app)
     }
 
     fn tenant(
