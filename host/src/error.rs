@@ -33,6 +33,21 @@ pub enum Error {
     Guest(#[from] Fault),
 }
 
+/// Whose doing an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The client's: it asked for what cannot be done.
+    Client,
+    /// The route's: there is none.
+    Route,
+    /// The capacity's: too much at once.
+    Capacity,
+    /// The guest's.
+    Guest,
+    /// The host's own.
+    Host,
+}
+
 /// When a client that found the host busy may come back.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -67,9 +82,22 @@ impl Error {
         }
     }
 
+    /// Whose doing it is.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::BadRequest(_) | Self::Body(BodyError::TooLarge(_) | BodyError::TooSlow | BodyError::Broken(_)) => {
+                Blame::Client
+            }
+            Self::NoRoute => Blame::Route,
+            Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => Blame::Capacity,
+            Self::Guest(Fault::Instantiate(_)) | Self::Body(BodyError::Spool(_)) => Blame::Host,
+            Self::Guest(_) => Blame::Guest,
+        }
+    }
+
     /// When to try again, for errors that pass.
     pub fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Self::Pool(_) | Self::Body(BodyError::SpoolFull(_))).then_some(BUSY)
+        (self.blame() == Blame::Capacity).then_some(BUSY)
     }
 
     /// What the client may know.
@@ -86,11 +114,6 @@ impl Error {
             Self::Guest(Fault::Misuse(_)) => "The application gave no valid response.".into(),
             Self::Guest(_) => "The application failed.".into(),
         }
-    }
-
-    /// What the operator is told, under the request's id.
-    pub fn log_text(&self) -> String {
-        self.to_string()
     }
 
     /// Whether the connection must end: the rest of this request, or what follows it, cannot be told

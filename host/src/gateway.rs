@@ -17,7 +17,7 @@ use crate::authority;
 use crate::client::Client;
 use crate::config::TrustedPeers;
 use crate::environ::{self, Context, Endpoint, Scheme};
-use crate::error::Error;
+use crate::error::{Blame, Error};
 use crate::input::Input;
 use crate::limits::HostLimits;
 use crate::net::body::Plan;
@@ -78,7 +78,7 @@ impl Gateway {
         let mut visit = Box::new(Visit::begin(Arc::clone(&self.access_log), head, connection.peer, id));
         let reply = match self.dispatch(body, &mut visit, connection).await {
             Ok(reply) => reply,
-            Err(error) => self.refuse(&error, &mut visit),
+            Err(error) => self.refuse(&error, &mut visit, connection),
         };
         reply::response(reply, visit, in_flight)
     }
@@ -117,15 +117,21 @@ impl Gateway {
     }
 
     /// The host's own reply to a request that got none from its app.
-    fn refuse(&self, error: &Error, visit: &mut Visit) -> Reply {
+    fn refuse(&self, error: &Error, visit: &mut Visit, connection: &Connection) -> Reply {
         visit.failed(error);
-        if !matches!(error, Error::Guest(_)) {
-            // A guest's fault is in the app's log already.
-            tracing::debug!(request_id = %visit.id(), kind = error.kind(), "{}", error.log_text());
+        let (id, kind) = (visit.id(), error.kind());
+        match error.blame() {
+            // Both are in the app's log already.
+            Blame::Guest => {}
+            Blame::Host if matches!(error, Error::Guest(_)) => {}
+            Blame::Client | Blame::Route => tracing::debug!(request_id = %id, kind, "{error}"),
+            Blame::Capacity => tracing::warn!(request_id = %id, kind, "{error}"),
+            Blame::Host => tracing::error!(request_id = %id, kind, "{error}"),
         }
         let mut reply = reply::error(error, visit.id(), self.dev);
         if error.closes_connection() {
             reply::close_after(&mut reply, visit.request.version);
+            connection.activity.iter().for_each(|activity| activity.refuse());
         }
         if visit.request.method == Method::HEAD { reply::without_body(reply) } else { reply }
     }

@@ -84,8 +84,11 @@ impl Input {
             Source::Streamed { stream, rest } => read_stream(stream, rest, max).await,
             Source::Failed(error) => Err(*error),
         };
-        if let Err(error) = read {
-            self.0 = Source::Failed(error);
+        match &read {
+            Err(error) => self.0 = Source::Failed(*error),
+            // A stream must not be asked again after its end.
+            Ok(bytes) if bytes.is_empty() => self.0 = Source::Memory(Bytes::new()),
+            Ok(_) => {}
         }
         read
     }
@@ -177,7 +180,10 @@ mod tests {
         let sources = [
             Input::from_bytes(body.clone().into()),
             Input::from_file(file, body.len() as u64, Box::new(Nothing)),
-            Input::from_stream(Box::pin(stream::iter(chunks))),
+            // `unfold` panics when it is polled after its end.
+            Input::from_stream(Box::pin(stream::unfold(chunks.into_iter(), async |mut chunks| {
+                chunks.next().map(|chunk| (chunk, chunks))
+            }))),
         ];
         for mut input in sources {
             assert_eq!(input.read(0).await, Ok(Vec::new()));

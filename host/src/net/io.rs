@@ -6,9 +6,9 @@
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -42,6 +42,8 @@ impl Patience {
 pub struct Activity {
     in_flight: AtomicUsize,
     phase: Mutex<(Phase, Instant)>,
+    /// Whether a request was refused with its body unread.
+    refused: AtomicBool,
 }
 
 /// What the next byte from the client would be, and since when it is awaited.
@@ -63,13 +65,28 @@ pub struct InFlight(Arc<Activity>);
 
 impl Activity {
     fn start() -> Arc<Self> {
-        Arc::new(Self { in_flight: AtomicUsize::new(0), phase: Mutex::new((Phase::FirstByte, Instant::now())) })
+        Arc::new(Self {
+            in_flight: AtomicUsize::new(0),
+            phase: Mutex::new((Phase::FirstByte, Instant::now())),
+            refused: AtomicBool::new(false),
+        })
     }
 
     /// Marks a request as being served until the guard is dropped; meanwhile the client may be silent.
     pub fn serve(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
         InFlight(Arc::clone(self))
+    }
+
+    /// A request was refused before all of it was read.
+    pub fn refuse(&self) {
+        self.refused.store(true, Ordering::Release);
+    }
+
+    /// Whether the client may still be sending what nobody will read. Closing at once would make the
+    /// kernel reset the connection, and with it the reply that says why.
+    fn must_linger(&self) -> bool {
+        self.refused.load(Ordering::Acquire) || self.phase().0 == Phase::Head
     }
 
     /// Whether the connection is between two requests, or before its first.
@@ -131,14 +148,20 @@ pub struct Timed<S> {
     read_timer: Pin<Box<Sleep>>,
     /// Armed while a write makes no progress.
     write_timer: Option<Pin<Box<Sleep>>>,
+    /// Armed while the connection lingers, with the bytes read and dropped so far.
+    lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
+
+/// How long a refused client is listened to, and how much it may still send.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: usize = 16 << 20;
 
 impl<S> Timed<S> {
     /// Wraps a stream that was accepted just now.
     pub fn new(stream: S, patience: Patience) -> Self {
         let activity = Activity::start();
         let read_timer = Box::pin(tokio::time::sleep(patience.first_byte));
-        Self { stream, patience, activity, read_timer, write_timer: None }
+        Self { stream, patience, activity, read_timer, write_timer: None, lingering: None }
     }
 
     /// What the connection is doing.
@@ -165,6 +188,25 @@ impl<S> Timed<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Timed<S> {
+    /// Reads and drops what the client still sends, until it closes or the bounds are reached.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (timer, dropped) = self.lingering.get_or_insert_with(|| (Box::pin(tokio::time::sleep(LINGER)), 0));
+        loop {
+            let mut scratch = [0; 8192];
+            let mut buffer = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Pending => return timer.as_mut().poll(context),
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => *dropped += buffer.filled().len(),
+                Poll::Ready(_) => return Poll::Ready(()),
+            }
+            if *dropped > LINGER_BYTES_MAX {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
 fn timed_out(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, why)
 }
@@ -185,7 +227,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
@@ -214,8 +256,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let shut = Pin::new(&mut this.stream).poll_shutdown(context);
-        this.progress(shut, context)
+        if this.lingering.is_none() {
+            let shut = Pin::new(&mut this.stream).poll_shutdown(context);
+            ready!(this.progress(shut, context))?;
+        }
+        if this.activity.must_linger() { this.poll_linger(context).map(Ok) } else { Poll::Ready(Ok(())) }
     }
 }
 
@@ -279,6 +324,25 @@ mod tests {
         let read = tokio::time::timeout(Duration::from_secs(3600), timed.read_u8()).await;
         assert!(read.is_err(), "still waiting");
         drop(client);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_client_is_listened_to_for_a_while() {
+        let (mut client, server) = duplex(1 << 20);
+        let mut timed = Timed::new(server, PATIENCE);
+        timed.activity().refuse();
+        client.write_all(&[0; 1000]).await.unwrap();
+        let start = Instant::now();
+        timed.shutdown().await.unwrap();
+        assert_eq!(start.elapsed(), LINGER, "the client never closed");
+
+        let (client, server) = duplex(64);
+        let mut timed = Timed::new(server, PATIENCE);
+        timed.activity().refuse();
+        drop(client);
+        let start = Instant::now();
+        timed.shutdown().await.unwrap();
+        assert_eq!(start.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -32,6 +32,9 @@ enum Rest {
     None,
     Whole(Option<Bytes>),
     Stream(BodyStream),
+    /// What was written before the cut is still with hyper, which drops it when the body fails: this
+    /// lets it flush first.
+    Cut,
 }
 
 /// The response to one request, with the headers that are the host's to set.
@@ -60,7 +63,7 @@ pub fn error(error: &Error, id: &RequestId, dev: bool) -> Reply {
     let reason = status.canonical_reason().unwrap_or("Error");
     let mut text = format!("{} {reason}\n{}\n", status.as_u16(), error.client_text());
     if dev {
-        text.push_str(&format!("\n{}\n", error.log_text()));
+        text.push_str(&format!("\n{error}\n"));
     }
     text.push_str(&format!("request id: {id}\n"));
     let mut headers = HeaderMap::new();
@@ -103,7 +106,15 @@ impl Body for OutgoingBody {
         let next = match &mut self.rest {
             Rest::None => Poll::Ready(None),
             Rest::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
-            Rest::Stream(stream) => stream.poll_next(context),
+            Rest::Stream(stream) => match ready!(stream.poll_next(context)) {
+                Some(Err(Cut)) => {
+                    self.rest = Rest::Cut;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                next => Poll::Ready(next),
+            },
+            Rest::Cut => Poll::Ready(Some(Err(Cut))),
         };
         if let Poll::Ready(next) = &next {
             match next {
@@ -119,7 +130,7 @@ impl Body for OutgoingBody {
         match &self.rest {
             Rest::None => true,
             Rest::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Rest::Stream(_) => false,
+            Rest::Stream(_) | Rest::Cut => false,
         }
     }
 
@@ -127,7 +138,7 @@ impl Body for OutgoingBody {
         match &self.rest {
             Rest::None => SizeHint::with_exact(0),
             Rest::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Rest::Stream(_) => SizeHint::default(),
+            Rest::Stream(_) | Rest::Cut => SizeHint::default(),
         }
     }
 }
@@ -135,7 +146,7 @@ impl Body for OutgoingBody {
 impl Drop for OutgoingBody {
     fn drop(&mut self) {
         // hyper takes a whole body in one frame and never asks for the end.
-        if self.is_end_stream() && !matches!(self.rest, Rest::Stream(_)) {
+        if self.is_end_stream() {
             self.visit.completed();
         }
     }

@@ -157,8 +157,8 @@ fn protocol(limits: &HostLimits, tracker: TaskTracker) -> auto::Builder<Tracked>
         .max_headers(limits.header_count_max as usize)
         // The least that hyper takes.
         .max_buf_size(head.max(8192))
-        .auto_date_header(false)
-        .pipeline_flush(true);
+        // Not `pipeline_flush`: with a request body left unread it never flushes the response.
+        .auto_date_header(false);
     protocol
         .http2()
         .timer(TokioTimer::new())

@@ -152,7 +152,7 @@ pub(crate) fn serving(plan: &PoolPlan) -> wasmtime::Result<Engine> {
     tracing::info!(
         instances = plan.instances(),
         keep_resident = plan.keep_resident(),
-        reset = ?plan.reset,
+        reset = %plan.reset,
         "instance pool reserved"
     );
     Ok(engine)

@@ -95,7 +95,8 @@ fn backtrace(error: &wasmtime::Error) -> Option<String> {
         .frames()
         .iter()
         .map(|frame| match frame.func_name() {
-            Some(name) => rustc_demangle::demangle(name).to_string(),
+            // The alternate form leaves the compiler's hashes out.
+            Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
             None => format!("function {}", frame.func_index()),
         })
         .collect();

@@ -4,6 +4,7 @@
 //! wasmtime 48 a touched page that was *swapped out* escapes it, and the next instance would read
 //! it. So it is on only where nothing can be swapped, and swap that appears later turns it off.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,15 @@ pub(crate) enum SlotReset {
         /// Why the scan is off.
         because: &'static str,
     },
+}
+
+impl fmt::Display for SlotReset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PagemapScan { because, .. } => write!(f, "pagemap_scan: {because}"),
+            Self::Madvise { because } => write!(f, "madvise: {because}"),
+        }
+    }
 }
 
 /// Lists the swap areas in use: a heading line, then a line for each.

@@ -85,7 +85,13 @@ fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<R
         .ok_or_else(|| Refusal::Link("it imports a module or instance whose size cannot be known".into()))?;
     Ok(Report {
         exports,
-        imports: shape.imports(engine).map(|(name, _)| name.to_owned()).collect(),
+        // Types named by the world itself come from the interfaces that are listed too.
+        imports: shape
+            .imports(engine)
+            .map(|(name, _)| name)
+            .filter(|name| name.contains(':'))
+            .map(str::to_owned)
+            .collect(),
         initialized,
         needs: Needs {
             memories: resources.num_memories,
