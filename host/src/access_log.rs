@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
-use crate::environ::Endpoint;
+use crate::environ::{Endpoint, Variable};
 use crate::request_id::RequestId;
 
 pub use format::{Format, FormatError};
@@ -37,7 +37,7 @@ pub struct Entry<'a> {
     /// The response's headers, for `%({name}o)s`; see [`Format::wants_response_headers`].
     pub response_headers: Option<&'a HeaderMap>,
     /// The environ, for `%({name}e)s`; see [`Format::wants_environ`].
-    pub environ: &'a [(String, String)],
+    pub environ: &'a [Variable],
     /// The app that was asked, if there was a route.
     pub app: Option<&'a str>,
     /// The id of the request.

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,7 +19,11 @@ use crate::request_id::RequestId;
 
 /// The variables of one request. Names are unique; names and values are native strings (rule 20).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Environ(Vec<(String, String)>);
+pub struct Environ(Vec<Variable>);
+
+/// Name and value of a variable. Most names and many values are the same in every request and cost
+/// no copy; few guests ask for all of them.
+pub type Variable = (Cow<'static, str>, Cow<'static, str>);
 
 /// What the environ tells that is not in the request itself.
 #[derive(Debug, Clone, Copy)]
@@ -109,32 +114,37 @@ const FIXED_COUNT: usize = 28;
 impl Environ {
     /// The value of `name`, matched exactly.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
     }
 
     /// All variables, in no promised order.
-    pub fn entries(&self) -> &[(String, String)] {
+    pub fn entries(&self) -> &[Variable] {
         &self.0
     }
 
-    /// All variables, in no promised order.
-    pub fn into_entries(self) -> Vec<(String, String)> {
-        self.0
+    /// A copy of all variables, for the guest to keep (rule 3).
+    pub fn to_entries(&self) -> Vec<(String, String)> {
+        self.0.iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().to_owned())).collect()
     }
 
-    fn push(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push((name.to_owned(), value.into()));
+    /// All variables, for who has no further use for the environ.
+    pub fn into_entries(self) -> Vec<(String, String)> {
+        self.0.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    }
+
+    fn push(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
+        self.0.push((name.into(), value.into()));
     }
 
     fn push_request(&mut self, request: &Parts, context: &Context<'_>) {
         // `http` admits UTF-8 in targets, so the bytes have to be mapped.
         let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
         let target = native::from_bytes(target.as_bytes());
-        self.push("REQUEST_METHOD", request.method.as_str());
-        self.push("SCRIPT_NAME", context.script_name);
-        self.push("PATH_INFO", context.path_info);
+        self.push("REQUEST_METHOD", request.method.as_str().to_owned());
+        self.push("SCRIPT_NAME", context.script_name.to_owned());
+        self.push("PATH_INFO", context.path_info.to_owned());
         self.push("QUERY_STRING", native::from_bytes(request.uri.query().unwrap_or_default().as_bytes()));
-        self.push("RAW_URI", target.as_str());
+        self.push("RAW_URI", target.clone());
         self.push("REQUEST_URI", target);
         self.push("SERVER_PROTOCOL", protocol(request.version));
         if let Some(length) = context.content_length {
@@ -160,11 +170,11 @@ impl Environ {
             self.push("SERVER_PORT", port.to_string());
         } else {
             let port = port.and_then(|port| port.parse().ok()).unwrap_or(context.scheme.default_port());
-            self.push("SERVER_NAME", name);
+            self.push("SERVER_NAME", name.to_owned());
             self.push("SERVER_PORT", port.to_string());
         }
         if let Some(authority) = authority {
-            self.push("HTTP_HOST", authority);
+            self.push("HTTP_HOST", authority.to_owned());
         }
     }
 
@@ -177,7 +187,7 @@ impl Environ {
         };
         // A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d.
         let ip = address.ip().to_canonical().to_string();
-        self.push("REMOTE_ADDR", ip.as_str());
+        self.push("REMOTE_ADDR", ip.clone());
         self.push("REMOTE_HOST", ip);
         self.push("REMOTE_PORT", address.port().to_string());
     }
@@ -186,7 +196,7 @@ impl Environ {
         let named = named_by_connection(&request.headers);
         for name in request.headers.keys() {
             if is_for_the_app(name) && !named_in(&named, name.as_str()) {
-                self.0.push((variable(name), joined(&request.headers, name)));
+                self.0.push((variable(name), joined(&request.headers, name).into()));
             }
         }
     }
@@ -200,15 +210,15 @@ impl Environ {
         self.push("wsgi.multithread", text(false));
         self.push("wsgi.multiprocess", text(true));
         self.push("wsgi.run_once", text(!context.reused));
-        self.push("wasgi.request_id", context.request_id.as_str());
-        self.push("wasgi.app", context.app);
+        self.push("wasgi.request_id", context.request_id.as_str().to_owned());
+        self.push("wasgi.app", context.app.to_owned());
     }
 
     fn push_deployer(&mut self, env: &BTreeMap<String, String>) {
         for (name, value) in env {
             let name = native::from_bytes(name.as_bytes());
             if !speaks_of_the_request(&name) && self.get(&name).is_none() {
-                self.0.push((name, native::from_bytes(value.as_bytes())));
+                self.0.push((name.into(), native::from_bytes(value.as_bytes()).into()));
             }
         }
     }
@@ -271,11 +281,11 @@ fn named_in(names: &[&str], name: &str) -> bool {
 }
 
 /// `X-Forwarded-For` as `HTTP_X_FORWARDED_FOR`.
-fn variable(name: &HeaderName) -> String {
+fn variable(name: &HeaderName) -> Cow<'static, str> {
     let mut variable = String::with_capacity("HTTP_".len() + name.as_str().len());
     variable.push_str("HTTP_");
     variable.extend(name.as_str().chars().map(|char| if char == '-' { '_' } else { char.to_ascii_uppercase() }));
-    variable
+    variable.into()
 }
 
 /// All values of a header in one (RFC 3875 section 4.1.18).

@@ -262,7 +262,7 @@ impl Atom {
             Self::RequestHeader(name) => push_header(line, entry.request.map(|request| &request.headers), name),
             Self::ResponseHeader(name) => push_header(line, entry.response_headers, name),
             Self::Variable(name) => {
-                let value = entry.environ.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+                let value = entry.environ.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
                 push_or_dash(line, value);
             }
             Self::App => push_or_dash(line, entry.app),

@@ -9,7 +9,7 @@ use super::*;
 struct Sample {
     request: Option<Parts>,
     response_headers: HeaderMap,
-    environ: Vec<(String, String)>,
+    environ: Vec<Variable>,
     request_id: RequestId,
 }
 
@@ -68,7 +68,7 @@ fn every_value_of_gunicorn_is_written() {
         ],
     );
     sample.response_headers.append("content-type", HeaderValue::from_static("text/plain"));
-    sample.environ.push(("wsgi.version".to_owned(), "1.0".to_owned()));
+    sample.environ.push(("wsgi.version".into(), "1.0".into()));
     let pid = format!("<{}>", std::process::id());
     for (format, expected) in [
         ("%(h)s", "192.0.2.7"),
@@ -177,7 +177,7 @@ fn what_a_client_sends_cannot_forge_a_line_or_end_a_field() {
     assert_eq!(sample.line("%(u)s"), r#"a\x0a\"b"#);
     assert_eq!(sample.line("%(U)s"), r#"/a\"b"#);
     assert_eq!(Sample::new("/é", &[]).line("%(U)s"), r"/\xc3\xa9");
-    let environ = vec![("PATH_INFO".to_owned(), "/\n\u{1b}\u{ff}".to_owned())];
+    let environ = vec![("PATH_INFO".into(), "/\n\u{1b}\u{ff}".into())];
     assert_eq!(Sample { environ, ..Sample::new("/", &[]) }.line("%({PATH_INFO}e)s"), r"/\x0a\x1b\xff");
 }
 

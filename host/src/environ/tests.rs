@@ -56,8 +56,7 @@ fn assert_lacks(environ: &Environ, names: &[&str]) {
 #[test]
 fn a_plain_get_has_the_variables_of_rfc_3875_and_wsgi() {
     let environ = built(&request("/app/x?a=%20b&c", &[("Host", b"example.org:81"), ("Accept", b"*/*")]), |_| {});
-    let mut entries: Vec<(&str, &str)> =
-        environ.entries().iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut entries: Vec<(&str, &str)> = environ.entries().iter().map(|(name, value)| (&**name, &**value)).collect();
     entries.sort_unstable();
     let request_id = environ.get("wasgi.request_id").unwrap();
     let expected = [
@@ -286,6 +285,15 @@ fn the_deployers_variables_are_there_but_never_pass_for_the_requests() {
 }
 
 #[test]
+fn the_guest_gets_a_copy_of_every_variable() {
+    let environ = with_headers(&[("X-Odd", b"\xff")]);
+    let copy = environ.to_entries();
+    assert_eq!(copy.len(), environ.entries().len());
+    assert!(copy.iter().all(|(name, value)| environ.get(name) == Some(value)));
+    assert_eq!(environ.into_entries(), copy);
+}
+
+#[test]
 fn the_debug_form_hides_the_values() {
     let shown = format!("{:?}", with_headers(&[("Cookie", b"secret")]));
     assert!(shown.contains("HTTP_COOKIE") && !shown.contains("secret"), "{shown}");
@@ -320,7 +328,7 @@ proptest! {
         let borrowed: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), &value[..])).collect();
         let parts = request("/app/x", &borrowed);
         let environ = built(&parts, |_| {});
-        let names: BTreeSet<&str> = environ.entries().iter().map(|(name, _)| name.as_str()).collect();
+        let names: BTreeSet<&str> = environ.entries().iter().map(|(name, _)| &**name).collect();
         prop_assert_eq!(names.len(), environ.entries().len(), "names are unique");
         for (name, value) in environ.entries() {
             prop_assert!(name.is_ascii() && value.chars().all(|char| u32::from(char) <= 0xff), "{name} is native");

@@ -110,7 +110,7 @@ impl gateway::HostEnviron for Guest {
     }
 
     fn entries(&mut self, this: Resource<EnvironHandle>) -> wasmtime::Result<Vec<(String, String)>> {
-        Ok(self.request(this.rep()).map(|request| request.environ.entries().to_vec()).unwrap_or_default())
+        Ok(self.request(this.rep()).map(|request| request.environ.to_entries()).unwrap_or_default())
     }
 
     fn input(
