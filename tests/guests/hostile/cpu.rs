@@ -19,7 +19,7 @@ pub(crate) fn answer(call: &Call, path: &str) -> Option<Answer> {
         "/spin/ms" => spin_for(call),
         "/memory" => memory(),
         "/memory/take" => take(call),
-        "/recurse" => text(&call.start_response, recurse(call.query.size("from", 0)).to_string()),
+        "/recurse" => text(&call.start_response, recursed(call).to_string()),
         "/trap" => call.advance("at").map(|()| hostile_trap_here()),
         "/panic" => call.advance("at").map(|()| panic!("hostile: a panic with a message")),
         "/exit" => exit(call),
@@ -71,12 +71,24 @@ pub(crate) fn touched(bytes: usize) -> Vec<u8> {
     memory
 }
 
+fn recursed(call: &Call) -> usize {
+    if call.query.text("stack", "wasm") == "memory" { recurse_in_memory(0) } else { recurse(0) }
+}
+
+/// Ends the stack that the host gives to wasm: small frames of Rust's own.
 #[expect(unconditional_recursion, reason = "that is the point")]
 #[inline(never)]
 fn recurse(depth: usize) -> usize {
-    // A frame of some size, used after the call, so that it is none in tail position.
-    let frame = black_box([depth; 64]);
-    recurse(depth.wrapping_add(1)).wrapping_add(frame[depth % 64])
+    // Used after the call, so that this is none in tail position.
+    recurse(black_box(depth.wrapping_add(1))).wrapping_add(depth)
+}
+
+/// Ends the stack that Rust keeps in memory: large frames, so that it is the first to end.
+#[expect(unconditional_recursion, reason = "that is the point")]
+#[inline(never)]
+fn recurse_in_memory(depth: usize) -> usize {
+    let frame = black_box([depth; 1024]);
+    recurse_in_memory(depth.wrapping_add(1)).wrapping_add(frame[depth % frame.len()])
 }
 
 /// The log names it when it traps.
