@@ -3,12 +3,13 @@
 //! Both logs are written by threads of their own behind bounded queues: a reader that stalls costs
 //! lines, never requests.
 
+mod lines;
+
 use std::cell::RefCell;
 use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::access_log::{Entry, Format};
@@ -17,8 +18,8 @@ use crate::request_id::RequestId;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::output::{Channel, GuestLog};
 
-/// Lines that wait for a slow reader before further ones are dropped.
-const QUEUE_LINES_MAX: usize = 16 * 1024;
+pub use lines::Flush;
+use lines::Lines;
 
 /// The environment variable that filters the log, in the syntax of `tracing-subscriber`.
 const FILTER: &str = "WASGI_LOG";
@@ -33,25 +34,21 @@ pub enum LogFormat {
     Json,
 }
 
-/// Writes out what is queued when dropped.
-#[derive(Debug)]
-pub struct Flush(#[expect(dead_code, reason = "held for its drop")] Option<WorkerGuard>);
-
 /// Starts the log on stderr. Call once, first thing.
-pub fn start_log(format: LogFormat, default_filter: &str) -> Flush {
-    let (writer, guard) = queue().finish(io::stderr());
+///
+/// # Errors
+/// When the operating system refuses the log's thread.
+pub fn start_log(format: LogFormat, default_filter: &str) -> io::Result<Flush> {
+    let (lines, flush) = Lines::start(io::stderr())?;
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default_filter));
+    let writer = move || lines.clone();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     // A second subscriber is refused: an embedder's own stays.
     let _ = match format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
-    Flush(Some(guard))
-}
-
-fn queue() -> NonBlockingBuilder {
-    NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUE_LINES_MAX)
+    Ok(flush)
 }
 
 /// The access log: one line for each request.
@@ -59,7 +56,7 @@ fn queue() -> NonBlockingBuilder {
 pub struct AccessLog {
     format: Format,
     /// None: the log is off.
-    writer: Option<NonBlocking>,
+    lines: Option<Lines>,
 }
 
 impl AccessLog {
@@ -67,44 +64,42 @@ impl AccessLog {
     ///
     /// # Errors
     /// When its file cannot be opened for appending.
-    pub fn open(target: &AccessLogTarget, format: Format) -> io::Result<(Arc<Self>, Flush)> {
+    pub fn open(target: &AccessLogTarget, format: Format) -> io::Result<(Arc<Self>, Option<Flush>)> {
         let opened = match target {
             AccessLogTarget::Off => None,
-            AccessLogTarget::Stdout => Some(queue().finish(io::stdout())),
+            AccessLogTarget::Stdout => Some(Lines::start(io::stdout())?),
             AccessLogTarget::File(path) => {
-                let file = OpenOptions::new().append(true).create(true).open(path)?;
-                Some(queue().finish(file))
+                Some(Lines::start(OpenOptions::new().append(true).create(true).open(path)?)?)
             }
         };
-        let (writer, guard) = opened.unzip();
-        Ok((Arc::new(Self { format, writer }), Flush(guard)))
+        let (lines, flush) = opened.unzip();
+        Ok((Arc::new(Self { format, lines }), flush))
     }
 
     /// A log that writes nothing.
     pub fn off() -> Arc<Self> {
-        Arc::new(Self { format: Format::default(), writer: None })
+        Arc::new(Self { format: Format::default(), lines: None })
     }
 
     /// Whether lines need the environ.
     pub fn wants_environ(&self) -> bool {
-        self.writer.is_some() && self.format.wants_environ()
+        self.lines.is_some() && self.format.wants_environ()
     }
 
     /// Whether lines need the response's headers.
     pub fn wants_response_headers(&self) -> bool {
-        self.writer.is_some() && self.format.wants_response_headers()
+        self.lines.is_some() && self.format.wants_response_headers()
     }
 
     /// Writes one line.
     pub fn write(&self, entry: &Entry<'_>) {
         thread_local!(static LINE: RefCell<String> = RefCell::default());
-        let Some(writer) = &self.writer else { return };
+        let Some(lines) = &self.lines else { return };
         LINE.with_borrow_mut(|line| {
             line.clear();
             self.format.write(entry, line);
             line.push('\n');
-            // Queued, or dropped if the queue is full: neither is an error.
-            let _ = writer.clone().write_all(line.as_bytes());
+            lines.push(line.as_bytes());
         });
     }
 }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::flags::AppFlags;
-use super::{CliError, compiler, runtime};
+use super::{CliError, compiler, runtime, start_log};
 use crate::config::Config;
 use crate::host::{Host, Setting};
 use crate::limits::Size;
 use crate::sandbox::prepare::Report;
-use crate::telemetry::{self, AccessLog, LogFormat};
+use crate::telemetry::{AccessLog, LogFormat};
 
 /// Tells what a component exports, imports and needs, or why it is not served
 ///
@@ -27,7 +27,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<ExitCode, CliError> {
-        let _log = telemetry::start_log(LogFormat::Text, "warn,wasgi::guest=info");
+        let _log = start_log(LogFormat::Text, "warn,wasgi::guest=info")?;
         let config = Config::from_path(&self.component, self.app.into_flags())?;
         let setting = Setting { compiler: compiler()?, access_log: AccessLog::off(), dev: false };
         let host = runtime()?.block_on(Host::load(&config, setting))?;

@@ -14,6 +14,7 @@ use crate::config::{ConfigError, Problem};
 use crate::host::StartError;
 use crate::sandbox::apps::LoadError;
 use crate::sandbox::prepare::{self, PrepareError, Refusal};
+use crate::telemetry::{self, Flush, LogFormat};
 
 /// The WebAssembly Server Gateway Interface: serves web applications from .wasm components, each
 /// request in a sandbox of its own.
@@ -116,6 +117,12 @@ pub fn run() -> ExitCode {
         eprintln!("wasgi: {error}");
         ExitCode::from(error.exit_code())
     })
+}
+
+/// The log on stderr; hold what it returns to the end.
+fn start_log(format: LogFormat, default_filter: &str) -> Result<Flush, CliError> {
+    telemetry::start_log(format, default_filter)
+        .map_err(|error| CliError::System { what: "cannot start the log", error })
 }
 
 /// The runtime that everything runs on.

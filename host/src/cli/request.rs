@@ -12,11 +12,11 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::ext::ReasonPhrase;
 
 use super::flags::AppFlags;
-use super::{CliError, compiler, exit, runtime};
+use super::{CliError, compiler, exit, runtime, start_log};
 use crate::config::Config;
 use crate::host::{Host, Setting};
 use crate::net::reply::OutgoingBody;
-use crate::telemetry::{self, AccessLog, LogFormat};
+use crate::telemetry::{AccessLog, LogFormat};
 
 /// Sends one request to an app, without a server, and prints the response's head and body
 ///
@@ -51,7 +51,7 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
 
 impl Request {
     pub(super) fn run(self) -> Result<ExitCode, CliError> {
-        let _log = telemetry::start_log(LogFormat::Text, "warn,wasgi::guest=info");
+        let _log = start_log(LogFormat::Text, "warn,wasgi::guest=info")?;
         let request = self.request()?;
         let dev = self.app.dev;
         let config = Config::from_path(&self.component, self.app.into_flags())?;

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::flags::AppFlags;
-use super::{CliError, compiler, runtime};
+use super::{CliError, compiler, runtime, start_log};
 use crate::access_log::Format;
 use crate::config::{AccessLogTarget, Config, ListenAddr};
 use crate::host::{Host, Setting};
 use crate::limits::Span;
 use crate::shutdown::{Drained, Signals};
-use crate::telemetry::{self, AccessLog, LogFormat};
+use crate::telemetry::{AccessLog, LogFormat};
 
 /// Serves one app, a directory of apps, or the apps of a host.toml
 ///
@@ -49,7 +49,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Result<ExitCode, CliError> {
         // Dropped last, so that the last lines are written.
-        let _log = telemetry::start_log(self.log_format, "info");
+        let _log = start_log(self.log_format, "info")?;
         let dev = self.app.dev;
         let mut flags = self.app.into_flags();
         flags.listen = self.listen;
