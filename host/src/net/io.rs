@@ -171,10 +171,18 @@ impl<S> Timed<S> {
 
     fn poll_read_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         let Some(deadline) = self.activity.deadline(&self.patience) else { return Poll::Pending };
-        if self.read_timer.deadline() != deadline {
+        // Deadlines mostly move away, so the timer is left as it is until it fires: moving it would
+        // cost each request a turn in the timer wheel.
+        if self.read_timer.deadline() > deadline {
             self.read_timer.as_mut().reset(deadline);
         }
-        self.read_timer.as_mut().poll(context).map(|()| timed_out("the client sent nothing for too long"))
+        while self.read_timer.as_mut().poll(context).is_ready() {
+            if self.read_timer.deadline() >= deadline {
+                return Poll::Ready(timed_out("the client sent nothing for too long"));
+            }
+            self.read_timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
     }
 
     fn progress<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
