@@ -29,7 +29,7 @@ impl Check {
     pub(super) fn run(self) -> Result<ExitCode, CliError> {
         let _log = start_log(LogFormat::Text, "warn,wasgi::guest=info")?;
         let config = Config::from_path(&self.component, self.app.into_flags())?;
-        let setting = Setting { compiler: compiler()?, access_log: AccessLog::off(), dev: false };
+        let setting = Setting { compiler: compiler(), access_log: AccessLog::off(), dev: false };
         let host = runtime()?.block_on(Host::load(&config, setting))?;
         for (app, artifact) in config.apps.iter().zip(host.apps().artifacts()) {
             print!("{}", describe(&app.component.display().to_string(), &artifact.report));

@@ -133,13 +133,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .map_err(|error| CliError::System { what: "cannot start the runtime", error })
 }
 
-/// This binary, as the compile child.
-fn compiler() -> Result<prepare::Compiler, CliError> {
-    let program = std::env::current_exe().map_err(|error| CliError::System {
-        what: "cannot find this program's own file, which compiles components",
-        error,
-    })?;
-    Ok(prepare::Compiler::Child(program))
+/// This binary, as the compile child. By the link of the kernel, which leads to the running program
+/// even if its file was replaced by an upgrade.
+fn compiler() -> prepare::Compiler {
+    prepare::Compiler::Child("/proc/self/exe".into())
 }
 
 #[cfg(test)]

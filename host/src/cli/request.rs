@@ -55,7 +55,7 @@ impl Request {
         let request = self.request()?;
         let dev = self.app.dev;
         let config = Config::from_path(&self.component, self.app.into_flags())?;
-        let setting = Setting { compiler: compiler()?, access_log: AccessLog::off(), dev };
+        let setting = Setting { compiler: compiler(), access_log: AccessLog::off(), dev };
         runtime()?.block_on(async {
             let host = Host::load(&config, setting).await?;
             let response = host.handle(request).await;

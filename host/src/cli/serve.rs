@@ -64,7 +64,7 @@ impl Serve {
         };
         let (access_log, _lines) = AccessLog::open(&config.access_log, config.access_log_format.clone())
             .map_err(|error| CliError::System { what: "cannot open the access log", error })?;
-        let setting = Setting { compiler: compiler()?, access_log, dev };
+        let setting = Setting { compiler: compiler(), access_log, dev };
         runtime()?.block_on(serve(config, setting))
     }
 }

@@ -153,6 +153,13 @@ impl Lines {
     }
 }
 
+/// A guest that is stopped is dropped in the middle of a line, and what it said last matters most.
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
 /// One WASI stream on a channel of the output. Never blocks the guest.
 pub(crate) struct Stdio {
     output: Output,
@@ -274,6 +281,14 @@ mod tests {
         assert_eq!(lines(&kept), ["stdout: one", "stderr: err"]);
         output.end();
         assert_eq!(lines(&kept), ["stdout: one", "stderr: err", "stdout: two"]);
+    }
+
+    #[test]
+    fn the_last_words_of_a_guest_that_is_stopped_are_kept() {
+        let (output, kept) = output("1KiB", "100");
+        output.write(Channel::Stderr, b"about to loo");
+        drop(output);
+        assert_eq!(lines(&kept), ["stderr: about to loo"]);
     }
 
     #[test]
