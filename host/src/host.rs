@@ -159,7 +159,7 @@ fn open_cache(config: &Config) -> Result<Cache, CacheError> {
         return Cache::open(dir, size_max);
     }
     let Ok(user) = etcetera::choose_base_strategy() else { return Cache::private(size_max) };
-    Cache::open(&user.cache_dir().join("wasgi"), size_max).or_else(|error| {
+    Cache::open(&user.cache_dir().join("wasgi/compiled"), size_max).or_else(|error| {
         tracing::warn!(%error, "compiled code is kept for this run only");
         Cache::private(size_max)
     })

@@ -22,7 +22,7 @@ pub(super) struct AppFlags {
     /// Whether the app is called after its request body has come (buffer) or before (stream) [default: buffer]
     #[arg(long, value_name = "MODE")]
     request_body: Option<RequestBody>,
-    /// Where compiled components are kept [default: wasgi in the user's cache directory]
+    /// Where compiled components are kept [default: wasgi/compiled in the user's cache directory]
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
     /// Where request bodies wait that are too large for memory [default: /var/tmp]
