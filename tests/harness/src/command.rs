@@ -39,6 +39,20 @@ impl Wasgi {
         Self { args: args.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// Adds a variable to the command's environment, which is empty but for PATH and HOME.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
@@ -66,7 +80,8 @@ impl Wasgi {
     /// If it has not ended after [`PATIENCE`]: it should have refused to start, or be done.
     pub fn finish(self) -> Outcome {
         let mut command = command();
-        command.args(&self.args).envs(self.env);
+        // Of the log, only errors: a refusal is one line beside it.
+        command.args(&self.args).env("WASGI_LOG", "error").envs(self.env);
         let compiles =
             self.args.first().is_some_and(|first| first == "serve" || first == "check" || first == "request");
         if compiles && !self.no_cache {
@@ -85,6 +100,20 @@ impl Wasgi {
             panic!("wasgi {:?} does not end; its log:\n{}", self.args, stderr.all().join("\n"));
         };
         Outcome { code: status.code(), stdout: text(&stdout.all()), stderr: text(&stderr.all()) }
+    }
+}
+
+impl Outcome {
+    /// The one line of stderr, which tells why the command was refused.
+    ///
+    /// # Panics
+    /// If there is none, or more than one.
+    #[track_caller]
+    pub fn message(&self) -> &str {
+        let mut lines = self.stderr.lines();
+        let (first, second) = (lines.next(), lines.next());
+        assert!(second.is_none(), "one line is enough for a refusal: {self:?}");
+        first.unwrap_or_else(|| panic!("no message: {self:?}"))
     }
 }
 

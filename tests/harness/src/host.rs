@@ -278,6 +278,11 @@ impl HostBuilder {
         self.start_with(count)
     }
 
+    /// Starts it, and does not wait until it listens.
+    pub fn start_without_waiting(self) -> Host {
+        self.start_with(0)
+    }
+
     fn start_with(self, listeners: usize) -> Host {
         let spool = self.path("spool");
         fs::create_dir_all(&spool).expect("a folder in a new folder");

@@ -80,10 +80,17 @@ impl Http2 {
         Http2Stream { runtime: Arc::clone(&self.runtime), request, response: Response::Awaited(response) }
     }
 
+    /// How many streams the host allows at the same time, as it has said so far.
+    pub fn streams_max(&self) -> usize {
+        self.sender.current_max_send_streams()
+    }
+
     /// Waits until the host has ended the connection; tells whether it did so without an error.
     pub fn ended(self) -> Result<(), h2::Error> {
+        // The sender is dropped only afterwards: without it, the client would end the connection itself.
+        let ended = within(&self.runtime, self.connection).expect("the connection's task ends");
         drop(self.sender);
-        within(&self.runtime, self.connection).expect("the connection's task ends")
+        ended
     }
 }
 
@@ -118,9 +125,26 @@ impl Http2Stream {
     /// Why it was cut.
     pub fn data(&mut self) -> Result<Option<Bytes>, h2::Error> {
         let Response::Body(body) = &mut self.response else { panic!("the head is not read yet") };
-        let Some(data) = within(&self.runtime, body.data()).transpose()? else { return Ok(None) };
-        body.flow_control().release_capacity(data.len())?;
-        Ok(Some(data))
+        while let Some(data) = within(&self.runtime, body.data()).transpose()? {
+            body.flow_control().release_capacity(data.len())?;
+            // The end may come in a frame without bytes.
+            if !data.is_empty() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the rest of the body.
+    ///
+    /// # Errors
+    /// Why it was cut.
+    pub fn rest(mut self) -> Result<Vec<u8>, h2::Error> {
+        let mut rest = Vec::new();
+        while let Some(data) = self.data()? {
+            rest.extend_from_slice(&data);
+        }
+        Ok(rest)
     }
 
     /// Reads the whole response.

@@ -1,0 +1,38 @@
+//! Each guest has a test: naming one here that does not exist, or none for a guest that does, is a compile error.
+
+macro_rules! assert_test_exists {
+    ($guest:ident) => {
+        const _: fn() = tests_of::$guest;
+    };
+}
+
+wasgi_harness::for_each_fixture!(assert_test_exists);
+
+/// One of the tests of each guest, under the guest's name.
+#[allow(dead_code, reason = "without built guests nothing asks for them")]
+mod tests_of {
+    use crate::{cli_bad_input, examples, hostile, hostile_components, initialize, serve, wasi};
+
+    pub(super) const AXUM: fn() = examples::axum_is_a_router_of_plain_handlers;
+    pub(super) const BIG_MEMORY: fn() = hostile_components::a_memory_over_the_limit_is_refused_with_the_limits_name;
+    pub(super) const CONFORMANCE: fn() = serve::several_addresses_are_served_at_once;
+    pub(super) const CONNECT: fn() = wasi::there_is_no_network;
+    pub(super) const CORE_MODULE: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const EMPTY: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const ENVIRON: fn() = examples::environ_shows_the_request;
+    pub(super) const HELLO: fn() = examples::hello_greets;
+    pub(super) const HOSTILE: fn() = hostile::whatever_a_guest_does_the_next_request_is_served;
+    pub(super) const INIT_EATS_MEMORY: fn() = initialize::one_that_fails_refuses_the_app;
+    pub(super) const INIT_FAILS: fn() = initialize::one_that_fails_refuses_the_app;
+    pub(super) const INIT_LEAVES_OPEN: fn() = initialize::handles_left_open_are_named;
+    pub(super) const INIT_NESTED: fn() = hostile_components::a_nested_component_is_served_but_not_snapshotted;
+    pub(super) const INIT_PRINTS: fn() = initialize::it_runs_once_before_any_request;
+    pub(super) const INIT_SPINS: fn() = initialize::one_that_fails_refuses_the_app;
+    pub(super) const INIT_TRAPS: fn() = initialize::one_that_fails_refuses_the_app;
+    pub(super) const NESTED: fn() = hostile_components::a_nested_component_is_served_but_not_snapshotted;
+    pub(super) const OTHER_WORLD: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const RPC: fn() = examples::rpc_answers_calls_from_a_registry_made_at_deployment;
+    pub(super) const STREAM: fn() = examples::stream_sends_each_event_when_it_happens;
+    pub(super) const UPLOAD: fn() = examples::upload_hashes_a_body_of_any_size;
+    pub(super) const WANTS_HTTP: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+}

@@ -1,0 +1,119 @@
+//! Four clocks of a connection, each its own: first byte, head, idle, and a client that takes nothing.
+
+use std::time::{Duration, Instant};
+
+use wasgi_harness::{Conn, Host, Request};
+
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A host on which only the clock `name` is short.
+fn host(guest: &str, name: &str) -> Host {
+    Host::serving(guest).args([name, "300ms"]).start()
+}
+
+/// Waits for the end, which may not come before its time.
+#[track_caller]
+fn ends_in_time(mut conn: Conn, since: Instant) -> Vec<u8> {
+    let (rest, _) = conn.rest();
+    assert!(since.elapsed() >= SHORT, "after {:?}", since.elapsed());
+    rest
+}
+
+#[test]
+pub(crate) fn a_client_that_sends_no_byte_is_dropped() {
+    let host = host("hello", "--first-byte-max");
+    let since = Instant::now();
+    assert!(ends_in_time(host.connect(), since).is_empty());
+}
+
+#[test]
+pub(crate) fn a_client_that_never_ends_its_head_is_dropped() {
+    let host = host("hello", "--header-read-max");
+    let since = Instant::now();
+    let mut conn = host.connect();
+    conn.send("GET / HTTP/1.1\r\nHost: x\r\nX-Sl");
+    ends_in_time(conn, since);
+}
+
+#[test]
+fn the_head_of_a_later_request_has_the_same_clock() {
+    let host = host("hello", "--header-read-max");
+    let mut conn = host.connect();
+    conn.send(Request::get("/").bytes());
+    conn.response().expect(200);
+    let since = Instant::now();
+    conn.send("GET / HTTP/1.1\r\n");
+    ends_in_time(conn, since);
+}
+
+#[test]
+pub(crate) fn a_connection_that_rests_too_long_is_closed() {
+    let host = host("hello", "--idle-max");
+    let mut conn = host.connect();
+    conn.send(Request::get("/").bytes());
+    conn.response().expect(200);
+    let since = Instant::now();
+    assert!(ends_in_time(conn, since).is_empty());
+}
+
+#[test]
+fn an_http_2_connection_that_rests_too_long_is_closed() {
+    let host = host("hello", "--idle-max");
+    let mut conn = host.http2();
+    assert_eq!(conn.get("/").status, 200);
+    let since = Instant::now();
+    let _ = conn.ended();
+    assert!(since.elapsed() >= SHORT - Duration::from_millis(50), "after {:?}", since.elapsed());
+}
+
+#[test]
+pub(crate) fn a_client_that_takes_nothing_is_dropped() {
+    let host = host("hostile", "--send-idle-max");
+    let mut conn = host.connect();
+    conn.send(Request::get("/endless").bytes());
+    let id = conn.head().header("X-Request-Id").unwrap().to_owned();
+    let since = Instant::now();
+    host.log().wait_with(&[&id, "endless: closed"]);
+    assert!(since.elapsed() >= SHORT, "after {:?}", since.elapsed());
+}
+
+#[test]
+fn no_clock_runs_while_a_request_is_served() {
+    let host = Host::serving("hostile")
+        .args(["--first-byte-max", "200ms", "--header-read-max", "200ms", "--idle-max", "200ms"])
+        .args(["--body-idle-max", "200ms", "--send-idle-max", "200ms"])
+        .start();
+    let mut conn = host.connect();
+    conn.send(Request::post("/sleep?ms=600", "body").bytes());
+    conn.response().expect_text("slept");
+    conn.send(Request::get("/sleep?ms=600&after=start").bytes());
+    conn.response().expect_text("slept");
+}
+
+#[test]
+fn the_idle_clock_starts_anew_with_each_request() {
+    let host = Host::serving("hostile").args(["--idle-max", "500ms"]).start();
+    let mut conn = host.connect();
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(1) {
+        conn.send(Request::get("/sleep?ms=100").bytes());
+        conn.response().expect_text("slept");
+    }
+}
+
+#[test]
+fn a_slow_client_does_not_keep_others_waiting() {
+    let host = Host::serving("hello").start();
+    let slow: Vec<_> = (0..100)
+        .map(|_| {
+            let mut conn = host.connect();
+            conn.send("GET / HTTP/1.1\r\nHost: x\r\n");
+            conn
+        })
+        .collect();
+    host.get("/").expect_text("Hello, world!\n");
+    for mut conn in slow {
+        conn.send("\r\n");
+        conn.response().expect_text("Hello, world!\n");
+    }
+}

@@ -1,0 +1,136 @@
+//! The limits of the host as a whole, at their edges. Those with a topic of their own are tested there.
+
+use std::fs;
+use std::path::Path;
+
+use wasgi_harness::{Host, Outcome, Request, Wasgi, guest};
+
+#[test]
+pub(crate) fn instances_max() {
+    // One instance for two apps: the second waits until the first has ended.
+    let host = Host::dir(&["conformance", "hello"]).args(["--instances-max", "1"]);
+    let host = host.args(["--reuse", "10"]).start();
+    for _ in 0..5 {
+        // An instance at rest gives way to another app.
+        host.get("/conformance/hello").expect_text("hello");
+        host.get("/hello").expect_text("Hello, world!\n");
+    }
+    let host = Host::dir(&["hostile", "hello"]).args(["--instances-max", "1", "--queue-wait-max", "300ms"]).start();
+    let mut conn = host.connect();
+    conn.send(Request::get("/hostile/sleep?ms=20000&after=write").bytes());
+    assert_eq!(conn.head().status, 200);
+    host.get("/hello").expect(503);
+}
+
+#[test]
+pub(crate) fn request_line_max() {
+    let host = Host::serving("hello").args(["--request-line-max", "100B"]).start();
+    let line = |length: usize| format!("/{}", "x".repeat(length - "GET / HTTP/1.1".len()));
+    host.get(&line(100)).expect(200);
+    host.get(&line(101)).expect(414);
+}
+
+#[test]
+pub(crate) fn header_count_max() {
+    for count in [3, 250] {
+        let host = Host::serving("hello").args(["--header-count-max", &count.to_string()]).start();
+        // Host is one of them.
+        let with = |count: usize| (1..count).fold(Request::get("/"), |request, _| request.header("X-A", "b"));
+        host.request(&with(count)).expect(200);
+        host.request(&with(count + 1)).expect(431);
+    }
+}
+
+#[test]
+pub(crate) fn header_size_max() {
+    for size in [500, 20_000, 200_000] {
+        let host = Host::serving("hello").args(["--header-size-max", &format!("{size}B")]).start();
+        let with = |size: usize| {
+            let value = "x".repeat(size - "Host: test\r\nX-A: \r\n".len());
+            Request::get("/").header("X-A", value)
+        };
+        host.request(&with(size)).expect(200);
+        host.request(&with(size + 1)).expect(431);
+    }
+}
+
+#[test]
+pub(crate) fn streams_max() {
+    let host = Host::serving("conformance").args(["--streams-max", "2", "--request-body", "stream"]).start();
+    let mut conn = host.http2();
+    let gate = || http::Request::post("http://test/gate/input").body(()).unwrap();
+    // The client learns the limit with the first response, and keeps to it: a third stream waits for its turn.
+    assert_eq!(conn.get("/hello").status, 200);
+    let (mut first, mut second) = (conn.start(gate(), false), conn.start(gate(), false));
+    assert_eq!(first.head().unwrap().status, 200);
+    assert_eq!(second.head().unwrap().status, 200);
+    assert_eq!(conn.streams_max(), 2);
+    first.send("1", true).unwrap();
+    second.send("2", true).unwrap();
+    assert_eq!(first.rest().unwrap(), b"first\nsecond\nlast\n");
+    assert_eq!(second.rest().unwrap(), b"first\nsecond\nlast\n");
+}
+
+/// Serves `name` with an empty cache of its own, so that it must be compiled.
+fn compiled(name: &str, args: &[&str], cache: &Path) -> Outcome {
+    let command = Wasgi::new(["check"]).without_cache_flag().arg(guest(name));
+    command.args(args.iter().copied()).arg("--cache").arg(cache).finish()
+}
+
+#[track_caller]
+fn refused(outcome: &Outcome, name: &str) {
+    assert_eq!(outcome.code, Some(65), "{outcome:?}");
+    assert!(outcome.message().contains(name), "it names the limit: {outcome:?}");
+}
+
+#[test]
+pub(crate) fn component_max() {
+    let size = fs::metadata(guest("hello")).unwrap().len();
+    let cache = tempfile::tempdir().unwrap();
+    let exact = compiled("hello", &["--component-max", &format!("{size}B")], cache.path());
+    assert_eq!(exact.code, Some(0), "{exact:?}");
+    refused(&compiled("hello", &["--component-max", &format!("{}B", size - 1)], cache.path()), "component-max");
+}
+
+#[test]
+pub(crate) fn compile_cpu_max() {
+    // Compiling alone is quick; `initialize` is part of it, and this one never ends.
+    let cache = tempfile::tempdir().unwrap();
+    let args = ["--compile-cpu-max", "1s", "--cpu-max", "60s", "--wall-max", "60s"];
+    refused(&compiled("init-spins", &args, cache.path()), "compile-cpu-max");
+}
+
+#[test]
+pub(crate) fn compile_wall_max() {
+    let cache = tempfile::tempdir().unwrap();
+    let args = ["--compile-wall-max", "1s", "--cpu-max", "60s", "--wall-max", "60s"];
+    refused(&compiled("init-spins", &args, cache.path()), "compile-wall-max");
+}
+
+#[test]
+pub(crate) fn compile_memory_max() {
+    let cache = tempfile::tempdir().unwrap();
+    let args = ["--compile-memory-max", "256MiB", "--memory-max", "4GiB"];
+    refused(&compiled("init-eats-memory", &args, cache.path()), "compile-memory-max");
+}
+
+#[test]
+pub(crate) fn cache_max() {
+    let dir = tempfile::tempdir().unwrap();
+    let code = |dir: &Path| -> Vec<u64> {
+        let entries = fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path());
+        let code = entries.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm"));
+        code.map(|path| fs::metadata(path).unwrap().len()).collect()
+    };
+    compiled("hello", &[], dir.path());
+    let [one] = code(dir.path())[..] else { panic!("one entry") };
+    // Room for that one and half of another: the older one goes.
+    let limit = format!("{}B", one + one / 2);
+    let outcome = compiled("other-world", &["--cache-max", &limit], dir.path());
+    assert_eq!(outcome.code, Some(65), "what is refused is not kept: {outcome:?}");
+    assert_eq!(code(dir.path()), [one]);
+    let outcome = compiled("connect", &["--cache-max", &limit], dir.path());
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let left = code(dir.path());
+    assert!(left.len() == 1 && left != [one], "{left:?} beside {one}");
+}

@@ -1,0 +1,31 @@
+//! End to end: the real binary, real sockets, real guests. One file for each topic.
+//!
+//! What each guest does is in `tests/guests/README.md` and `tests/conformance/guest/README.md`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod access_log;
+mod blame;
+mod cache;
+mod cli;
+mod cli_bad_input;
+mod common;
+mod examples;
+mod fixtures;
+mod guest_log;
+mod hostile;
+mod hostile_components;
+mod http_connections;
+mod http_malformed;
+mod http_timeouts;
+mod http_two;
+mod initialize;
+mod limits;
+mod limits_of_host;
+mod request_body;
+mod request_body_refused;
+mod response;
+mod reuse;
+mod serve;
+mod shutdown;
+mod wasi;
