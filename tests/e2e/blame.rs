@@ -1,5 +1,7 @@
 //! Errors by blame: one row for each variant of the host's errors, produced from outside.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use wasgi_harness::{Conn, Host, HostBuilder, Request};
 
@@ -218,13 +220,28 @@ pub(crate) fn a_full_queue_is_answered_with_503_and_one_that_takes_too_long_too(
 #[test]
 fn a_client_that_leaves_is_in_the_log_as_499() {
     let host = Host::serving("hostile").args(["--access-log-format", "json"]).start();
-    let mut conn = host.connect();
-    conn.send(get("/sleep?ms=5000&who=leaves"));
-    // The request is with the guest by the time a later one has been answered.
-    host.get("/ok").expect_text("ok");
-    drop(conn);
-    let entry = access_entry_with(&host, "who=leaves");
-    assert_eq!((entry["status"].as_u64(), entry["error"].as_str()), (Some(499), Some("client-left")), "{entry}");
+    for (number, how) in ["close", "half-close", "reset"].into_iter().enumerate() {
+        let mut conn = host.connect();
+        conn.send(get(&format!("/flood/endless?to=errors&client={how}")));
+        // The guest runs, and gives no head.
+        host.log().wait_until("lines of each guest", |lines| {
+            let ids = lines.iter().filter_map(|line| line.split("request_id=").nth(1)?.split(' ').next());
+            (ids.collect::<BTreeSet<_>>().len() == number + 1).then_some(())
+        });
+        let mut open = None;
+        match how {
+            "close" => drop(conn),
+            "reset" => conn.reset(),
+            // As with NGINX: nothing tells it from a client that is gone.
+            _ => {
+                conn.finish_sending();
+                open = Some(conn);
+            }
+        }
+        let entry = access_entry_with(&host, &format!("client={how}"));
+        assert_eq!((entry["status"].as_u64(), entry["error"].as_str()), (Some(499), Some("client-left")), "{entry}");
+        drop(open);
+    }
 }
 
 #[test]

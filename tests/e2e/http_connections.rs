@@ -78,15 +78,6 @@ fn http_1_0_closes_unless_it_is_asked_to_stay() {
 }
 
 #[test]
-fn a_client_that_says_it_will_send_no_more_still_gets_its_answer() {
-    let host = Host::serving("conformance").start();
-    let mut conn = host.connect();
-    conn.send(Request::post("/input/all", "body").bytes()).finish_sending();
-    conn.response().expect_text("body");
-    assert_eq!(conn.ended(), Ending::Closed);
-}
-
-#[test]
 pub(crate) fn a_connection_over_the_limit_waits_until_another_ends() {
     let host = Host::serving("hello").args(["--connections-max", "2"]).start();
     let (mut first, mut second, mut third) = (host.connect(), host.connect(), host.connect());

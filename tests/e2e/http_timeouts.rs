@@ -6,6 +6,9 @@ use wasgi_harness::{Conn, Host, Request};
 
 const SHORT: Duration = Duration::from_millis(300);
 
+/// The other clocks are at their defaults, ten seconds and more: whatever ends sooner has ended by the short one.
+const OTHERS: Duration = Duration::from_secs(8);
+
 /// A host on which only the clock `name` is short.
 fn host(guest: &str, name: &str) -> Host {
     Host::serving(guest).args([name, "300ms"]).start()
@@ -15,8 +18,14 @@ fn host(guest: &str, name: &str) -> Host {
 #[track_caller]
 fn ends_in_time(mut conn: Conn, since: Instant) -> Vec<u8> {
     let (rest, _) = conn.rest();
-    assert!(since.elapsed() >= SHORT, "after {:?}", since.elapsed());
+    is_in_time(since);
     rest
+}
+
+#[track_caller]
+fn is_in_time(since: Instant) {
+    let elapsed = since.elapsed();
+    assert!((SHORT..OTHERS).contains(&elapsed), "after {elapsed:?}");
 }
 
 #[test]
@@ -50,9 +59,9 @@ fn the_head_of_a_later_request_has_the_same_clock() {
 pub(crate) fn a_connection_that_rests_too_long_is_closed() {
     let host = host("hello", "--idle-max");
     let mut conn = host.connect();
+    let since = Instant::now();
     conn.send(Request::get("/").bytes());
     conn.response().expect(200);
-    let since = Instant::now();
     assert!(ends_in_time(conn, since).is_empty());
 }
 
@@ -60,10 +69,10 @@ pub(crate) fn a_connection_that_rests_too_long_is_closed() {
 fn an_http_2_connection_that_rests_too_long_is_closed() {
     let host = host("hello", "--idle-max");
     let mut conn = host.http2();
-    assert_eq!(conn.get("/").status, 200);
     let since = Instant::now();
+    assert_eq!(conn.get("/").status, 200);
     let _ = conn.ended();
-    assert!(since.elapsed() >= SHORT - Duration::from_millis(50), "after {:?}", since.elapsed());
+    is_in_time(since);
 }
 
 #[test]
@@ -74,7 +83,7 @@ pub(crate) fn a_client_that_takes_nothing_is_dropped() {
     let id = conn.head().header("X-Request-Id").unwrap().to_owned();
     let since = Instant::now();
     host.log().wait_with(&[&id, "endless: closed"]);
-    assert!(since.elapsed() >= SHORT, "after {:?}", since.elapsed());
+    is_in_time(since);
 }
 
 #[test]

@@ -41,7 +41,11 @@ pub(crate) fn a_small_body_stays_in_memory_and_a_larger_one_goes_to_an_unlinked_
 fn a_client_that_sends_slowly_holds_no_instance() {
     let host = Host::serving("conformance").args(["--concurrency-max", "1", "--queue-max", "0"]).start();
     let mut slow = host.connect();
-    slow.send(Request::new("POST", "/input/all").header("Content-Length", "10").bytes()).send("half ");
+    slow.send(
+        Request::new("POST", "/input/all").header("Content-Length", "10").header("Expect", "100-continue").bytes(),
+    );
+    assert_eq!(slow.head().status, 100, "it was let in");
+    slow.send("half ");
     // The only place is free, though the slow request was there first.
     host.get("/hello").expect_text("hello");
     slow.send("a day");

@@ -66,7 +66,8 @@ fn an_instance_whose_client_left_is_sound_or_gone() {
 
 #[test]
 fn handles_of_an_earlier_request_reach_nothing() {
-    let host = Host::serving("hostile").args(["--reuse", "100"]).start();
+    // With one place the next request gets the very instance.
+    let host = Host::serving("hostile").args(["--reuse", "100", "--concurrency-max", "1"]).start();
     for _ in 0..3 {
         host.post("/keep", "the first body").expect_text("kept");
         let response = host.post("/use-kept", "the second body");
@@ -79,7 +80,7 @@ fn handles_of_an_earlier_request_reach_nothing() {
 
 #[test]
 fn dropping_handles_of_an_earlier_request_does_nothing() {
-    let host = Host::serving("hostile").args(["--reuse", "100"]).start();
+    let host = Host::serving("hostile").args(["--reuse", "100", "--concurrency-max", "1"]).start();
     host.get("/keep").expect_text("kept");
     host.get("/drop-kept").expect_text("dropped");
     host.get("/ok").expect_text("ok");
