@@ -11,6 +11,7 @@ mod peers;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -127,6 +128,16 @@ pub struct Flags {
 }
 
 // === impl AccessLogTarget ===
+
+impl Display for AccessLogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("-"),
+            Self::Off => f.write_str("off"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
 
 impl FromStr for AccessLogTarget {
     type Err = std::convert::Infallible;

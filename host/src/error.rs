@@ -90,6 +90,7 @@ impl Error {
             }
             Self::NoRoute => Blame::Route,
             Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => Blame::Capacity,
+            Self::Guest(Fault::ClientLeft) => Blame::Client,
             Self::Guest(Fault::Instantiate(_)) | Self::Body(BodyError::Spool(_)) => Blame::Host,
             Self::Guest(_) => Blame::Guest,
         }
@@ -110,6 +111,7 @@ impl Error {
             Self::Body(BodyError::TooLarge(max)) => format!("The request body is longer than {max}."),
             Self::Body(BodyError::TooSlow) => "The request body came too slowly.".into(),
             Self::NoRoute => "Nothing is served here.".into(),
+            Self::Guest(Fault::ClientLeft) => "The request body broke off.".into(),
             Self::Guest(Fault::Overrun { .. }) => "The application took too long.".into(),
             Self::Guest(Fault::Misuse(_)) => "The application gave no valid response.".into(),
             Self::Guest(_) => "The application failed.".into(),
@@ -119,7 +121,7 @@ impl Error {
     /// Whether the connection must end: the rest of this request, or what follows it, cannot be told
     /// from a request.
     pub fn closes_connection(&self) -> bool {
-        matches!(self, Self::BadRequest(_) | Self::Body(_))
+        matches!(self, Self::BadRequest(_) | Self::Body(_) | Self::Guest(Fault::ClientLeft))
     }
 }
 
@@ -127,6 +129,8 @@ fn fault_status(fault: &Fault) -> StatusCode {
     match fault {
         Fault::Overrun { overrun: Overrun::Cpu | Overrun::Wall, .. } => StatusCode::GATEWAY_TIMEOUT,
         Fault::Misuse(_) => StatusCode::BAD_GATEWAY,
+        // As for a body that breaks off before the guest is called. Only a client that still listens reads it.
+        Fault::ClientLeft => StatusCode::BAD_REQUEST,
         // An abandoned guest has no client left to read this.
         Fault::Overrun { overrun: Overrun::Abandoned, .. }
         | Fault::Trap(_)

@@ -121,9 +121,9 @@ impl Gateway {
         visit.failed(error);
         let (id, kind) = (visit.id(), error.kind());
         match error.blame() {
-            // Both are in the app's log already.
+            // In the app's log already, whoever is to blame.
             Blame::Guest => {}
-            Blame::Host if matches!(error, Error::Guest(_)) => {}
+            _ if matches!(error, Error::Guest(_)) => {}
             Blame::Client | Blame::Route => tracing::debug!(request_id = %id, kind, "{error}"),
             Blame::Capacity => tracing::warn!(request_id = %id, kind, "{error}"),
             Blame::Host => tracing::error!(request_id = %id, kind, "{error}"),

@@ -132,6 +132,10 @@ impl GuestLog for AppLog {
     }
 
     fn fault(&self, fault: &Fault) {
+        if matches!(fault, Fault::ClientLeft) {
+            tracing::debug!(target: "wasgi::guest", app = %self.app, request_id = self.id(), "{fault}");
+            return;
+        }
         tracing::error!(target: "wasgi::guest", app = %self.app, request_id = self.id(), kind = fault.kind(), "{fault}");
     }
 }

@@ -8,7 +8,7 @@ mod serve;
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::config::{ConfigError, Problem};
 use crate::host::StartError;
@@ -49,6 +49,9 @@ enum CliError {
     /// A file named on the command line cannot be read.
     #[error("cannot read {path}: {error}")]
     Unreadable { path: String, error: io::Error },
+    /// The access log's file cannot be opened.
+    #[error("cannot open the access log {path}: {error}; name another file with --access-log, `-` for stdout or `off`")]
+    AccessLog { path: String, error: io::Error },
     /// The operating system refuses what every run needs.
     #[error("{what}: {error}")]
     System { what: &'static str, error: io::Error },
@@ -72,7 +75,9 @@ impl CliError {
         match self {
             Self::Config(error) => config_code(error),
             Self::Start(StartError::Bind(_)) => exit::UNAVAILABLE,
-            Self::Start(StartError::Spool { .. } | StartError::Cache(_)) => exit::CANNOT_CREATE,
+            Self::Start(StartError::Spool { .. } | StartError::Cache(_)) | Self::AccessLog { .. } => {
+                exit::CANNOT_CREATE
+            }
             Self::Start(StartError::Workshop(error) | StartError::Load(LoadError::Prepare { error, .. })) => {
                 prepare_code(error)
             }
@@ -107,7 +112,11 @@ fn prepare_code(error: &PrepareError) -> u8 {
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let done = match cli.command {
         Command::PrepareComponent => return prepare::serve_parent(),
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
@@ -117,6 +126,27 @@ pub fn run() -> ExitCode {
         eprintln!("wasgi: {error}");
         ExitCode::from(error.exit_code())
     })
+}
+
+/// clap's own report, on one line.
+fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Help or version, which was asked for.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let report = error.render().to_string();
+    let mut parts = report.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    let what = parts.next().unwrap_or_default();
+    let tip = parts.find(|part| part.starts_with("tip: ")).map(|tip| format!(" ({tip})")).unwrap_or_default();
+    let command = std::env::args().nth(1).filter(|name| Cli::command().find_subcommand(name).is_some());
+    let help = ["wasgi", command.as_deref().unwrap_or_default(), "--help"];
+    let help = help.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    match what.strip_prefix("error: ") {
+        Some(what) => eprintln!("wasgi: {what}{tip}; see `{help}`"),
+        None => eprintln!("wasgi: say what to do: serve, check or request; see `{help}`"),
+    }
+    ExitCode::from(exit::USAGE)
 }
 
 /// The log on stderr; hold what it returns to the end.
@@ -141,8 +171,6 @@ fn compiler() -> prepare::Compiler {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

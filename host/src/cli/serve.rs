@@ -22,7 +22,7 @@ use crate::telemetry::{AccessLog, LogFormat};
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// A component, served at `/`, or a directory, each NAME.wasm of which is served at `/NAME`
-    #[arg(value_name = "APP.wasm | DIR", required_unless_present = "config", conflicts_with = "config")]
+    #[arg(value_name = "APP.wasm | DIR", conflicts_with = "config")]
     path: Option<PathBuf>,
     /// The configuration file, host.toml
     #[arg(long, value_name = "FILE")]
@@ -59,11 +59,14 @@ impl Serve {
         let config = match (&self.config, &self.path) {
             (Some(file), _) => Config::from_file(file, flags)?,
             (None, Some(path)) => Config::from_path(path, flags)?,
-            // clap requires one of them.
-            (None, None) => return Err(CliError::Usage("name a component, a directory or --config".into())),
+            (None, None) => {
+                let what =
+                    "say what to serve: APP.wasm, a directory of apps, or --config FILE; see `wasgi serve --help`";
+                return Err(CliError::Usage(what.into()));
+            }
         };
         let (access_log, _lines) = AccessLog::open(&config.access_log, config.access_log_format.clone())
-            .map_err(|error| CliError::System { what: "cannot open the access log", error })?;
+            .map_err(|error| CliError::AccessLog { path: config.access_log.to_string(), error })?;
         let setting = Setting { compiler: compiler(), access_log, dev };
         runtime()?.block_on(serve(config, setting))
     }

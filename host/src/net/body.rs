@@ -15,9 +15,6 @@ use crate::input::{Input, InputError};
 use crate::limits::Size;
 use crate::net::spool::{Held, Spool, SpoolFull};
 
-/// Bytes gathered for one write to the spool.
-const WRITE_SIZE: usize = 512 * 1024;
-
 /// Why a body could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
@@ -124,10 +121,14 @@ impl Plan<'_> {
         B: Body<Data = Bytes, Error: std::error::Error + Send + Sync>,
     {
         let mut spooling = Spooling::start(self.spool).await?;
-        while let Some(chunk) = source.next().await? {
-            memory.extend_from_slice(&chunk);
-            if memory.len() >= WRITE_SIZE {
+        loop {
+            // On its way to disk a body takes no more memory than one that stays in it.
+            if memory.len() as u64 > self.memory_max.bytes() {
                 spooling.write(memory.split().freeze()).await?;
+            }
+            match source.next().await? {
+                Some(chunk) => memory.extend_from_slice(&chunk),
+                None => break,
             }
         }
         spooling.write(memory.freeze()).await?;

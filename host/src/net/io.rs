@@ -44,6 +44,8 @@ pub struct Activity {
     phase: Mutex<(Phase, Instant)>,
     /// Whether a request was refused with its body unread.
     refused: AtomicBool,
+    /// Whether the connection is to be reset rather than closed.
+    reset: AtomicBool,
 }
 
 /// What the next byte from the client would be, and since when it is awaited.
@@ -69,6 +71,7 @@ impl Activity {
             in_flight: AtomicUsize::new(0),
             phase: Mutex::new((Phase::FirstByte, Instant::now())),
             refused: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
         })
     }
 
@@ -129,6 +132,13 @@ impl Activity {
     }
 }
 
+impl InFlight {
+    /// Has the connection reset when it ends, so that the client cannot take its end for the body's.
+    pub fn reset_connection(&self) {
+        self.0.reset.store(true, Ordering::Release);
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
         if self.0.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -139,9 +149,15 @@ impl Drop for InFlight {
     }
 }
 
+/// A stream whose end can be made abrupt.
+pub trait Reset {
+    /// Makes the close of this stream a reset, if its kind has that.
+    fn reset_on_close(&self);
+}
+
 /// A stream that fails with [`io::ErrorKind::TimedOut`] when patience ends.
 #[derive(Debug)]
-pub struct Timed<S> {
+pub struct Timed<S: Reset> {
     stream: S,
     patience: Patience,
     activity: Arc<Activity>,
@@ -156,7 +172,7 @@ pub struct Timed<S> {
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES_MAX: usize = 16 << 20;
 
-impl<S> Timed<S> {
+impl<S: Reset> Timed<S> {
     /// Wraps a stream that was accepted just now.
     pub fn new(stream: S, patience: Patience) -> Self {
         let activity = Activity::start();
@@ -196,7 +212,7 @@ impl<S> Timed<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Timed<S> {
+impl<S: AsyncRead + Unpin + Reset> Timed<S> {
     /// Reads and drops what the client still sends, until it closes or the bounds are reached.
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let (timer, dropped) = self.lingering.get_or_insert_with(|| (Box::pin(tokio::time::sleep(LINGER)), 0));
@@ -215,11 +231,19 @@ impl<S: AsyncRead + Unpin> Timed<S> {
     }
 }
 
+impl<S: Reset> Drop for Timed<S> {
+    fn drop(&mut self) {
+        if self.activity.reset.load(Ordering::Acquire) {
+            self.stream.reset_on_close();
+        }
+    }
+}
+
 fn timed_out(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, why)
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+impl<S: AsyncRead + Unpin + Reset> AsyncRead for Timed<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
@@ -235,7 +259,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Reset> AsyncWrite for Timed<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(context, bytes);
@@ -264,6 +288,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Timed<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.activity.reset.load(Ordering::Acquire) {
+            // A reset follows when the stream is dropped; an orderly end now would come before it.
+            return Poll::Ready(Ok(()));
+        }
         if this.lingering.is_none() {
             let shut = Pin::new(&mut this.stream).poll_shutdown(context);
             ready!(this.progress(shut, context))?;
@@ -277,6 +305,10 @@ mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
+
+    impl Reset for tokio::io::DuplexStream {
+        fn reset_on_close(&self) {}
+    }
 
     const PATIENCE: Patience = Patience {
         first_byte: Duration::from_secs(1),

@@ -5,13 +5,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use crate::config::ListenAddr;
 use crate::environ::Endpoint;
+use crate::net::io::Reset;
 
 /// Connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -44,8 +46,26 @@ impl Drop for SocketFile {
 }
 
 /// Both kinds of connection.
-pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+pub trait Stream: AsyncRead + AsyncWrite + Reset + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Reset + Unpin + Send> Stream for S {}
+
+impl Reset for TcpStream {
+    fn reset_on_close(&self) {
+        // Refused only for a socket that is gone already.
+        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl Reset for UnixStream {
+    // Unix sockets have no reset; their clients see a plain end.
+    fn reset_on_close(&self) {}
+}
+
+impl Reset for Box<dyn Stream> {
+    fn reset_on_close(&self) {
+        (**self).reset_on_close();
+    }
+}
 
 /// A connection with its two ends.
 pub struct Accepted {

@@ -3,13 +3,14 @@
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::ext::ReasonPhrase;
+use tokio::time::Sleep;
 
 use crate::error::Error;
 use crate::head::Head;
@@ -24,7 +25,7 @@ pub struct OutgoingBody {
     rest: Rest,
     visit: Box<Visit>,
     /// Keeps the connection's timers off until the last byte is taken.
-    _in_flight: Option<InFlight>,
+    in_flight: Option<InFlight>,
 }
 
 #[derive(Debug)]
@@ -33,9 +34,12 @@ enum Rest {
     Whole(Option<Bytes>),
     Stream(BodyStream),
     /// What was written before the cut is still with hyper, which drops it when the body fails: this
-    /// lets it flush first.
-    Cut,
+    /// lets it be sent first.
+    Cut(Pin<Box<Sleep>>),
 }
+
+/// How long what was written before a cut has to be sent.
+const CUT_DELAY: Duration = Duration::from_millis(20);
 
 /// The response to one request, with the headers that are the host's to set.
 pub fn response(mut reply: Reply, mut visit: Box<Visit>, in_flight: Option<InFlight>) -> Response<OutgoingBody> {
@@ -48,7 +52,7 @@ pub fn response(mut reply: Reply, mut visit: Box<Visit>, in_flight: Option<InFli
         ReplyBody::None => Rest::None,
         ReplyBody::Stream(stream) => Rest::Stream(stream),
     };
-    let mut response = Response::new(OutgoingBody { rest, visit, _in_flight: in_flight });
+    let mut response = Response::new(OutgoingBody { rest, visit, in_flight });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if let Some(reason) = reason.and_then(|reason| ReasonPhrase::try_from(reason).ok()) {
@@ -96,6 +100,15 @@ impl OutgoingBody {
     pub fn guest_failed(&self) -> bool {
         self.visit.guest_failed()
     }
+
+    /// A body that only the end of its connection ends (HTTP/1.0) must not end it cleanly when cut.
+    fn reset_if_unframed(&self) {
+        if let Some(in_flight) = &self.in_flight
+            && self.visit.request.version < Version::HTTP_11
+        {
+            in_flight.reset_connection();
+        }
+    }
 }
 
 impl Body for OutgoingBody {
@@ -108,13 +121,16 @@ impl Body for OutgoingBody {
             Rest::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
             Rest::Stream(stream) => match ready!(stream.poll_next(context)) {
                 Some(Err(Cut)) => {
-                    self.rest = Rest::Cut;
-                    context.waker().wake_by_ref();
-                    return Poll::Pending;
+                    self.rest = Rest::Cut(Box::pin(tokio::time::sleep(CUT_DELAY)));
+                    return self.poll_frame(context);
                 }
                 next => Poll::Ready(next),
             },
-            Rest::Cut => Poll::Ready(Some(Err(Cut))),
+            Rest::Cut(delay) => {
+                ready!(delay.as_mut().poll(context));
+                self.reset_if_unframed();
+                Poll::Ready(Some(Err(Cut)))
+            }
         };
         if let Poll::Ready(next) = &next {
             match next {
@@ -130,7 +146,7 @@ impl Body for OutgoingBody {
         match &self.rest {
             Rest::None => true,
             Rest::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Rest::Stream(_) | Rest::Cut => false,
+            Rest::Stream(_) | Rest::Cut(_) => false,
         }
     }
 
@@ -138,7 +154,7 @@ impl Body for OutgoingBody {
         match &self.rest {
             Rest::None => SizeHint::with_exact(0),
             Rest::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Rest::Stream(_) | Rest::Cut => SizeHint::default(),
+            Rest::Stream(_) | Rest::Cut(_) => SizeHint::default(),
         }
     }
 }

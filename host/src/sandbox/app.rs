@@ -6,13 +6,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
+use crate::client::Client;
 use crate::config::{AppName, RequestBody, TenantName};
 use crate::limits::AppLimits;
 use crate::sandbox::bindings;
 use crate::sandbox::epoch::Ticker;
+use crate::sandbox::fault::Fault;
+use crate::sandbox::meter::Meter;
+use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Lease, Pool, PoolError};
-use crate::sandbox::prepare::Artifact;
-use crate::sandbox::store::{Guest, Terms};
+use crate::sandbox::prepare::{Artifact, Refusal};
+use crate::sandbox::store::{Guest, Terms, build_store};
 
 /// An app that is ready to serve.
 pub struct App {
@@ -115,9 +119,36 @@ impl Code {
     /// # Errors
     /// When the artifact is not of this engine, or asks for what the host does not have.
     pub(crate) fn load(engine: &Engine, ticker: &Ticker, artifact: &Artifact) -> wasmtime::Result<Self> {
-        let component = artifact.load(engine)?;
-        let pre = link(engine, &component)?;
-        Ok(Self { engine: engine.clone(), ticker: ticker.clone(), pre })
+        Self::link(engine, ticker, &artifact.load(engine)?)
+    }
+
+    /// Links a component.
+    ///
+    /// # Errors
+    /// Names the import that is missing or the export that is wrong.
+    pub(crate) fn link(engine: &Engine, ticker: &Ticker, component: &Component) -> wasmtime::Result<Self> {
+        Ok(Self { engine: engine.clone(), ticker: ticker.clone(), pre: link(engine, component)? })
+    }
+
+    /// Makes one instance under the app's limits: what would fail for every request is refused now.
+    ///
+    /// # Errors
+    /// Names the limit or the misfit.
+    pub(crate) async fn try_instance(&self, terms: &Arc<Terms>, log: Arc<dyn GuestLog>) -> Result<(), Refusal> {
+        let meter = Arc::new(Meter::start(&terms.limits, Arc::new(Client::default())));
+        let mut store = build_store(&self.engine, Arc::clone(terms), Arc::clone(&meter), log);
+        match meter.supervise(&self.ticker, self.pre.instantiate_async(&mut store)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) if store.data().limiter.host_is_exhausted() => Err(Refusal::Exhausted),
+            Ok(Err(error)) => {
+                let out_of_memory = store.data_mut().limiter.take_refused();
+                Err(match Fault::from_instantiation(&error, out_of_memory) {
+                    Fault::Instantiate(text) => Refusal::Link(text),
+                    fault => Refusal::Instantiate(fault.to_string()),
+                })
+            }
+            Err(overrun) => Err(Refusal::Instantiate(overrun.to_string())),
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -10,13 +10,13 @@ use tokio::sync::oneshot;
 use wasmtime::Engine;
 
 use crate::config::{AppConfig, AppName};
-use crate::limits::HostLimits;
+use crate::limits::{HostLimits, Size};
 use crate::sandbox::app::{App, AppSettings, Code};
 use crate::sandbox::engine::{self, Needs, PoolPlan};
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Pool, Slots};
-use crate::sandbox::prepare::{Artifact, PrepareError, Workshop};
+use crate::sandbox::prepare::{Artifact, PrepareError, Refusal, Workshop};
 use crate::sandbox::reset::{self, SlotReset};
 use crate::sandbox::store::Terms;
 
@@ -79,6 +79,10 @@ impl Apps {
         });
         let artifacts: Vec<Artifact> = stream::iter(prepared).buffered(parallel).try_collect().await?;
 
+        for (config, artifact) in configs.iter().zip(&artifacts) {
+            check_memory(config, artifact)?;
+        }
+
         let plan = PoolPlan {
             instances: limits.instances_max,
             memory_max: configs.iter().map(|config| config.limits.memory_max.bytes()).max().unwrap_or(0),
@@ -92,7 +96,12 @@ impl Apps {
             let pool = Pool::new(&config.limits, Arc::clone(&slots));
             Ok(Arc::new(App::new(settings(config), terms, code, pool)))
         });
-        let apps = apps.collect::<Result<_, LoadError>>()?;
+        let apps: Vec<Arc<App>> = apps.collect::<Result<_, LoadError>>()?;
+        for (app, config) in apps.iter().zip(configs) {
+            // The cache may know the component from a time of other limits.
+            let tried = app.code().try_instance(app.terms(), log(&config.name)).await;
+            tried.map_err(|refusal| refused(config, refusal))?;
+        }
         Ok(Self { apps, artifacts, plan, _workshop: workshop })
     }
 
@@ -141,6 +150,17 @@ impl Apps {
         }
         Ok(())
     }
+}
+
+/// A component that starts with more than its limit would not even load into the pool.
+fn check_memory(config: &AppConfig, artifact: &Artifact) -> Result<(), LoadError> {
+    let (needed, max) = (Size::from_bytes(artifact.report.needs.initial_memory), config.limits.memory_max);
+    if needed <= max { Ok(()) } else { Err(refused(config, Refusal::MemoryMax { needed, max })) }
+}
+
+fn refused(config: &AppConfig, refusal: Refusal) -> LoadError {
+    let error = PrepareError::Refused { path: config.component.clone(), refusal };
+    LoadError::Prepare { app: config.name.clone(), error }
 }
 
 fn start_engine(plan: &PoolPlan) -> Result<(Engine, Ticker), LoadError> {

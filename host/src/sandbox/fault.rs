@@ -30,6 +30,9 @@ pub enum Fault {
     /// The guest broke the rules of the gateway interface.
     #[error(transparent)]
     Misuse(#[from] Misuse),
+    /// The client left before there was a head: nobody is there to be answered.
+    #[error("the client left before the response began")]
+    ClientLeft,
     /// The host could not make an instance.
     #[error("cannot instantiate the component: {0}")]
     Instantiate(String),
@@ -62,6 +65,7 @@ impl Fault {
             Self::Overrun { overrun: Overrun::Wall, .. } => "wall-max",
             Self::Overrun { overrun: Overrun::Abandoned, .. } => "abandoned",
             Self::Misuse(_) => "misuse",
+            Self::ClientLeft => "client-left",
             Self::Instantiate(_) => "instantiate",
         }
     }

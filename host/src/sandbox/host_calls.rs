@@ -38,7 +38,7 @@ pub(crate) struct Request {
     input_taken: bool,
     pub(crate) response: StartResponse,
     pub(crate) outlet: Outlet,
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
 }
 
 /// The way of a response out of the sandbox.

@@ -222,7 +222,9 @@ impl Instance {
             }
             Err(fault) => {
                 request.outlet.end(Err(Cut));
-                Err(fault)
+                // Its reads and writes said `closed`: giving up without a head is what it should do.
+                let excused = request.client.has_left() && matches!(fault, Fault::Misuse(Misuse::NoHead(_)));
+                Err(if excused { Fault::ClientLeft } else { fault })
             }
         }
     }

@@ -10,6 +10,8 @@ pub(crate) struct StartResponse {
     state: State,
     /// The answer to HEAD is counted, never sent (rule 71).
     head_only: bool,
+    /// Whether it was called at all: a second call needs exc_info even if the first failed (rule 51).
+    called: bool,
     /// Why the last call was refused; told when the guest returns without a head.
     refused: Option<String>,
 }
@@ -102,7 +104,7 @@ pub enum Misuse {
 impl StartResponse {
     /// The state at the start of a request.
     pub(crate) fn new(head_only: bool) -> Self {
-        Self { state: State::Idle, head_only, refused: None }
+        Self { state: State::Idle, head_only, called: false, refused: None }
     }
 
     /// Whether the head has been committed: no status can change any more.
@@ -113,10 +115,11 @@ impl StartResponse {
 
     /// One call of start_response. A refused call leaves an earlier head as it was.
     pub(crate) fn call(&mut self, head: Result<Head, HeadError>, exc_info: bool) -> Result<(), StartRefused> {
-        let accepted = match (&self.state, exc_info) {
-            (State::Body(_), true) => Err(StartRefused::HeadSent), // rule 53
-            (State::Body(_) | State::Head(_), false) => Err(StartRefused::AlreadyCalled), // rule 51
-            (State::Idle, _) | (State::Head(_), true) => head.map_err(StartRefused::Head), // rule 52
+        let again = std::mem::replace(&mut self.called, true);
+        let accepted = match &self.state {
+            _ if again && !exc_info => Err(StartRefused::AlreadyCalled), // rule 51
+            State::Body(_) => Err(StartRefused::HeadSent),               // rule 53
+            State::Idle | State::Head(_) => head.map_err(StartRefused::Head), // rule 52
         };
         match accepted {
             Ok(head) => {
@@ -228,6 +231,14 @@ mod tests {
         machine.call(head("500 Oh", None), true).unwrap();
         let Ok(Finish::Whole(head)) = machine.finish(0) else { panic!("not committed yet") };
         assert_eq!(head.status, 500);
+    }
+
+    #[test]
+    fn a_second_call_needs_exc_info_even_if_the_first_was_refused() {
+        let mut machine = StartResponse::new(false);
+        machine.call(head("nonsense", None), false).unwrap_err();
+        assert_eq!(machine.call(head("200 OK", None), false), Err(StartRefused::AlreadyCalled));
+        machine.call(head("500 Oh", None), true).unwrap();
     }
 
     #[test]

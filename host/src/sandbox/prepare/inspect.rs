@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use wasmparser::{Encoding, Parser, Payload};
 
+use crate::limits::Size;
+
 /// Why a component is not served. The texts name the mend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
@@ -32,6 +34,21 @@ pub enum Refusal {
     /// `initialize` trapped or passed a limit.
     #[error("initialize did not finish: {0}")]
     InitializeFault(String),
+    /// The compile child got no more memory.
+    #[error(
+        "the guest took more memory than the compile child may have; raise compile-memory-max, or lower memory-max to refuse the guest earlier"
+    )]
+    Exhausted,
+    /// Its memories do not fit under the app's limit from the start.
+    #[error(
+        "needs {needed} of memory at the start, over memory-max ({max}); raise memory-max, or build a smaller component"
+    )]
+    MemoryMax {
+        /// What its largest memory has at the start.
+        needed: Size,
+        /// The limit.
+        max: Size,
+    },
     /// `initialize` left WASI handles open, which would be dead in the snapshot.
     #[error("initialize left open: {}; what it opens it must close before it returns, since no handle survives the snapshot", .0.join(", "))]
     HandlesLeft(Vec<String>),
@@ -54,9 +71,16 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     match Parser::new(0).parse_all(bytes).next() {
         Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => Ok(()),
         Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) => Err(Refusal::CoreModule),
-        Some(Err(error)) => Err(Refusal::NotWasm(error.message().to_owned())),
-        Some(Ok(_)) | None => Err(Refusal::NotWasm("the file is empty".into())),
+        _ if bytes.is_empty() => Err(Refusal::NotWasm("the file is empty".into())),
+        _ if !bytes.starts_with(b"\0asm") => Err(Refusal::NotWasm("it does not begin as WebAssembly does".into())),
+        Some(Err(error)) => Err(Refusal::NotWasm(one_line(error.message()))),
+        Some(Ok(_)) | None => Err(Refusal::NotWasm("it has no header".into())),
     }
+}
+
+/// Messages of wasmparser may span lines.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a component exports `initialize` itself, rather than a part nested in it. Reads no more

@@ -60,6 +60,9 @@ pub(super) async fn take(component: &[u8], terms: &Arc<Terms>, log: Arc<dyn Gues
 
 /// Tells the guest's failures from what wizer cannot handle.
 fn failure(error: &wasmtime::Error, started: bool, guest: &mut Guest) -> Refusal {
+    if guest.limiter.host_is_exhausted() {
+        return Refusal::Exhausted;
+    }
     let out_of_memory = guest.limiter.take_refused();
     let text = crate::text::printable(&format!("{error:#}"), 2048);
     match Fault::from_call(error, out_of_memory) {

@@ -10,17 +10,13 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::client::Client;
-use crate::sandbox::app;
+use crate::sandbox::app::Code;
 use crate::sandbox::engine::{self, Needs};
 use crate::sandbox::epoch::Ticker;
-use crate::sandbox::fault::Fault;
-use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::prepare::child::Order;
 use crate::sandbox::prepare::inspect::{self, Refusal};
 use crate::sandbox::prepare::{Report, snapshot};
-use crate::sandbox::store::{Terms, build_store};
 
 /// Bytes of a WebAssembly page.
 const PAGE: u64 = 64 * 1024;
@@ -43,35 +39,13 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     let engine = engine::compiling().map_err(|error| host(&error))?;
     let compiled = Component::new(&engine, serves).map_err(|error| Refusal::Invalid(short(&error)))?;
     let report = report(&engine, &compiled, initialized)?;
-    try_instance(&engine, &compiled, &terms, log).await?;
+    let ticker = Ticker::start(&engine).map_err(|error| Refusal::Host(error.to_string()))?;
+    let code = Code::link(&engine, &ticker, &compiled).map_err(|error| Refusal::Link(short(&error)))?;
+    code.try_instance(&terms, log).await?;
     let code = compiled.serialize().map_err(|error| host(&error))?;
     write(order.output(), &code)
         .map_err(|error| Refusal::Host(format!("cannot write {}: {error}", order.output().display())))?;
     Ok(report)
-}
-
-/// Makes one instance under the app's limits: what would fail for every request is refused now.
-async fn try_instance(
-    engine: &Engine,
-    component: &Component,
-    terms: &Arc<Terms>,
-    log: Arc<dyn GuestLog>,
-) -> Result<(), Refusal> {
-    let pre = app::link(engine, component).map_err(|error| Refusal::Link(short(&error)))?;
-    let ticker = Ticker::start(engine).map_err(|error| Refusal::Host(error.to_string()))?;
-    let meter = Arc::new(Meter::start(&terms.limits, Arc::new(Client::default())));
-    let mut store = build_store(engine, Arc::clone(terms), Arc::clone(&meter), log);
-    match meter.supervise(&ticker, pre.instantiate_async(&mut store)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => {
-            let out_of_memory = store.data_mut().limiter.take_refused();
-            Err(match Fault::from_instantiation(&error, out_of_memory) {
-                Fault::Instantiate(text) => Refusal::Link(text),
-                fault => Refusal::Instantiate(fault.to_string()),
-            })
-        }
-        Err(overrun) => Err(Refusal::Instantiate(overrun.to_string())),
-    }
 }
 
 fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<Report, Refusal> {
