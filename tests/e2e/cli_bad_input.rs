@@ -187,3 +187,19 @@ fn one_route_for_two_apps_is_refused() {
         |name: &str| format!("[[app]]\nname = \"{name}\"\ncomponent = \"$GUESTS/hello.wasm\"\nroutes = [\"/x\"]\n");
     refused(&with_config(&format!("{}{}", app("a"), app("b"))).0, 78, &["host.toml", "/x", "leads to app a already"]);
 }
+
+#[test]
+fn a_file_whose_name_is_no_name_of_an_app_is_refused_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::copy(guest("hello"), dir.path().join("Hello World.wasm")).unwrap();
+    refused(&serve_path(dir.path()), 78, &["Hello World.wasm", "a-z"]);
+}
+
+#[test]
+fn a_directory_in_place_of_a_component_is_refused_in_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("app.wasm")).unwrap();
+    let outcome = Wasgi::new(["check"]).arg(dir.path().join("app.wasm")).finish();
+    assert!(matches!(outcome.code, Some(65 | 66)), "{outcome:?}");
+    assert!(outcome.message().contains("app.wasm"), "{outcome:?}");
+}

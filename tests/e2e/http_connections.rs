@@ -107,3 +107,70 @@ fn a_client_that_connects_and_leaves_costs_nothing() {
     let access = host.stop().access;
     assert_eq!(access.len(), 1, "only what was a request is told: {access:#?}");
 }
+
+#[test]
+fn what_a_guest_left_unread_is_not_taken_for_the_next_request() {
+    for mode in ["buffer", "stream"] {
+        let host = Host::serving("conformance").args(["--request-body", mode]).start();
+        let mut conn = host.connect();
+        let hidden = get("/errors?text=smuggled");
+        conn.send([Request::post("/input/ignored", &hidden).bytes(), get("/hello")].concat());
+        conn.response().expect_text("ignored");
+        // The host may close instead of reading on; but it never reads a body as a request.
+        if let Ok(head) = conn.try_head() {
+            assert_eq!(conn.body(&head, "GET").0, b"hello", "{mode}");
+        }
+        let log = host.stop().log;
+        assert!(!log.iter().any(|line| line.contains("smuggled")), "{mode}: {log:#?}");
+    }
+}
+
+#[test]
+fn a_large_body_that_nobody_reads_hangs_nobody() {
+    let host = Host::serving("conformance").args(["--request-body", "stream"]).start();
+    let mut conn = host.connect();
+    conn.send(Request::new("POST", "/input/ignored").header("Content-Length", (64 << 20).to_string()).bytes());
+    for _ in 0..64 {
+        // The host may close once it has answered.
+        if conn.try_send(vec![b'x'; 1 << 20]).is_err() {
+            break;
+        }
+    }
+    conn.rest();
+    host.get("/hello").expect_text("hello");
+}
+
+#[test]
+fn many_clients_at_once_are_each_answered_with_their_own() {
+    let host = Host::serving("conformance").start();
+    std::thread::scope(|scope| {
+        for client in 0..16 {
+            let host = &host;
+            scope.spawn(move || {
+                let mut conn = host.connect();
+                for number in 0..25 {
+                    let body = format!("{client}-{number}");
+                    conn.send(Request::post("/input/all", &body).bytes());
+                    conn.response().expect_text(&body);
+                }
+            });
+        }
+    });
+    assert_eq!(host.stop().access.len(), 16 * 25);
+}
+
+#[test]
+fn a_host_out_of_file_descriptors_serves_again_when_there_are_some() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    let host = Host::serving("hello").start();
+    host.get("/").expect(200);
+    let open = std::fs::read_dir(format!("/proc/{}/fd", host.pid())).unwrap().count() as u64;
+    let limit = Rlimit { current: Some(open + 5), maximum: Some(open + 5) };
+    let pid = Pid::from_raw(i32::try_from(host.pid()).unwrap());
+    prlimit(pid, Resource::Nofile, limit).unwrap();
+    let conns: Vec<_> = (0..20).map(|_| host.connect()).collect();
+    host.log().wait_with(&["cannot accept a connection", "open files"]);
+    drop(conns);
+    host.get("/").expect_text("Hello, world!\n");
+}

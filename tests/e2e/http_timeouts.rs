@@ -126,3 +126,21 @@ fn a_slow_client_does_not_keep_others_waiting() {
         conn.response().expect_text("Hello, world!\n");
     }
 }
+
+#[test]
+fn a_head_that_trickles_in_wins_no_time() {
+    // Every byte is progress, but the clock is that of the whole head. A guest that sleeps sets the pace.
+    let host = Host::serving("hostile").args(["--header-read-max", "300ms"]).start();
+    let mut pace = host.connect();
+    let mut conn = host.connect();
+    let since = Instant::now();
+    for byte in Request::get(&format!("/{}", "x".repeat(5000))).bytes() {
+        if conn.try_send([byte]).is_err() {
+            break;
+        }
+        pace.send(Request::get("/sleep?ms=20").bytes());
+        pace.response().expect_text("slept");
+        assert!(since.elapsed() < OTHERS, "it is still open");
+    }
+    is_in_time(since);
+}

@@ -45,7 +45,7 @@ fn streams_run_beside_each_other() {
 fn a_body_goes_in_and_out_unchanged() {
     let host = Host::serving("conformance").start();
     let mut conn = host.http2();
-    let body: Vec<u8> = (0..=255).cycle().take(300_000).collect();
+    let body: Vec<u8> = (0..=255).cycle().take(3_000_000).collect();
     let mut stream = conn.start(post("/input/all"), false);
     stream.send(body.clone(), true).unwrap();
     let response = stream.response();
@@ -147,4 +147,37 @@ fn a_body_over_body_max_is_refused_on_its_stream_alone() {
     stream.send(vec![b'x'; 1001], true).unwrap();
     assert_eq!(stream.response().status, 413);
     assert_eq!(conn.get("/hello").body, b"hello");
+}
+
+#[test]
+fn a_client_that_reads_late_gets_everything() {
+    let host = Host::serving("conformance").start();
+    let mut conn = host.http2();
+    let mut stream = conn.start(get("/binary?size=10000000"), true);
+    assert_eq!(stream.head().unwrap().status, 200);
+    // Nobody takes its bytes, and other streams go on.
+    for _ in 0..10 {
+        assert_eq!(conn.get("/hello").body, b"hello");
+    }
+    let body = stream.rest().unwrap();
+    assert_eq!(body.len(), 10_000_000);
+    assert!(body.iter().enumerate().all(|(at, byte)| *byte == at.to_le_bytes()[0]), "in order, and each byte once");
+}
+
+#[test]
+fn a_body_that_differs_from_its_length_calls_no_guest() {
+    let host = Host::serving("conformance").start();
+    for (length, body) in [("10", "short"), ("2", "long")] {
+        let mut conn = host.http2();
+        let request =
+            http::Request::post("http://test/errors?text=must-not-be-called").header("content-length", length);
+        let mut stream = conn.start(request.body(()).unwrap(), false);
+        let _ = stream.send(body, true);
+        match stream.head() {
+            Ok(head) => assert_eq!(head.status, 400, "{length}"),
+            Err(error) => assert!(error.is_reset(), "{length}: {error}"),
+        }
+    }
+    let log = host.stop().log;
+    assert!(!log.iter().any(|line| line.contains("must-not-be-called")), "{log:#?}");
 }

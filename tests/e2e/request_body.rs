@@ -156,3 +156,27 @@ fn a_spool_in_memory_is_warned_of() {
     let log = host.stop().log;
     assert!(!log.iter().any(|line| line.contains("spool")), "{log:#?}");
 }
+
+#[test]
+fn many_slow_uploads_cost_little_memory() {
+    const CLIENTS: u64 = 100;
+    let host = Host::serving("conformance").start();
+    host.post("/input/ignored", vec![b'x'; 100_000]).expect(200);
+    let before = memory_kib(&host, "VmHWM");
+    let size = 500 * 1024;
+    let mut slow: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let mut conn = host.connect();
+            let request = Request::new("POST", "/input/ignored").header("Content-Length", size.to_string());
+            conn.send(request.bytes()).send(vec![b'x'; size - 1]);
+            conn
+        })
+        .collect();
+    for conn in &mut slow {
+        conn.send("x");
+        conn.response().expect_text("ignored");
+    }
+    // 64 KiB each in memory (`body-memory-max`), as much again on its way to the spool, and the connection's own.
+    let grown = memory_kib(&host, "VmHWM") - before;
+    assert!(grown < 400 * CLIENTS, "the host took {grown} KiB for {CLIENTS} uploads of 500 KiB");
+}

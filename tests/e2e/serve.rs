@@ -1,8 +1,11 @@
 //! What is served where.
 
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use wasgi_harness::{Address, Conn, Host, Request, Wasgi, guest};
 
@@ -213,4 +216,41 @@ fn nothing_is_served_before_all_apps_are_ready() {
     let response = host.post("/rpc", r#"{"jsonrpc":"2.0","id":1,"method":"add","params":[1,2]}"#);
     assert_eq!(response.expect(200).json()["result"], 3);
     host.get("/hello").expect(200);
+}
+
+#[test]
+fn a_component_is_found_beside_the_config_that_names_it() {
+    let config = Host::config("[[app]]\nname = \"hello\"\ncomponent = \"apps/app.wasm\"\nroutes = [\"/\"]\n");
+    std::fs::create_dir(config.path("apps")).unwrap();
+    std::fs::copy(guest("hello"), config.path("apps/app.wasm")).unwrap();
+    config.start().get("/").expect_text("Hello, world!\n");
+}
+
+#[test]
+fn a_host_name_can_be_listened_on() {
+    let host = Host::serving("hello").listen("localhost:0").start();
+    host.get("/").expect_text("Hello, world!\n");
+}
+
+#[test]
+fn a_reader_of_the_output_that_goes_away_does_not_end_the_host() {
+    let mut child = Command::new(wasgi_harness::binary())
+        .arg("serve")
+        .arg(guest("hello"))
+        .args(["--listen", "127.0.0.1:0", "--cache"])
+        .arg(wasgi_harness::cache_dir())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap().parse().unwrap();
+    drop((output, child.stderr.take()));
+    for _ in 0..10 {
+        request_at(&Address::Tcp(address), "/").expect_text("Hello, world!\n");
+    }
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }

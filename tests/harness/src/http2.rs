@@ -55,7 +55,10 @@ impl Http2 {
         let runtime = builder.worker_threads(1).enable_all().build().expect("a runtime starts");
         let (sender, connection) = within(&runtime, async move {
             let stream = tokio::net::TcpStream::connect(address).await.expect("the host accepts");
-            h2::client::handshake(stream).await.expect("the host speaks HTTP/2")
+            let mut client = h2::client::Builder::new();
+            // A stream that nobody reads shall not hold up the others.
+            client.initial_window_size(65_535).initial_connection_window_size(16 << 20);
+            client.handshake(stream).await.expect("the host speaks HTTP/2")
         });
         let connection = runtime.spawn(connection);
         Self { runtime: Arc::new(runtime), sender, connection }

@@ -38,7 +38,7 @@ pub(crate) fn target() -> PathBuf {
 ///
 /// # Panics
 /// If it is not there.
-pub(crate) fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     let binary = std::env::var_os("WASGI_BIN").map_or_else(|| target().join("debug/wasgi"), PathBuf::from);
     assert!(binary.is_file(), "{} is missing: run cargo xtask test", binary.display());
     binary
