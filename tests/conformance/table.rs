@@ -248,10 +248,7 @@ fn start_rows() -> Vec<Row> {
         row(
             "rule 51",
             "twice without exc_info",
-            tests![
-                exc_info::a_second_call_without_exc_info_is_refused,
-                exc_info::a_call_after_a_refused_one_counts_as_the_first,
-            ],
+            tests![exc_info::a_second_call_without_exc_info_is_refused, exc_info::a_refused_call_counts_as_the_first,],
         ),
         row(
             "rule 52",

@@ -38,16 +38,6 @@ const HEADS: &[Case] = &[
 ];
 
 const FRAMINGS: &[Case] = &[
-    (
-        "both lengths",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        &[400],
-    ),
-    (
-        "both lengths, the other way",
-        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-        &[400],
-    ),
     ("two lengths", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", &[400]),
     ("two lengths in one", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 6\r\n\r\nabcdef", &[400]),
     ("a length with a sign", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +5\r\n\r\nabcde", &[400]),
@@ -238,10 +228,6 @@ fn no_byte_behind_a_refused_request_is_read_as_another() {
     let host = Host::serving("conformance").start();
     let smuggled = "GET /errors?text=smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
     for (what, head) in [
-        (
-            "both lengths",
-            "POST /hello HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        ),
         ("an unknown coding", "POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
         (
             "HTTP/1.0 chunked",
@@ -258,4 +244,29 @@ fn no_byte_behind_a_refused_request_is_read_as_another() {
     }
     let log = host.stop().log;
     assert!(!log.iter().any(|line| line.contains("smuggled")), "{log:#?}");
+}
+
+/// RFC 9112 section 6.1: such a request may be served by its coding alone, and then the connection must end.
+#[test]
+fn a_length_beside_chunked_counts_for_nothing_and_ends_the_connection() {
+    for mode in ["buffer", "stream"] {
+        let host = Host::serving("conformance").args(["--request-body", mode]).start();
+        let lengths =
+            ["Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 400"];
+        for framing in lengths {
+            let mut conn = host.connect();
+            let head = format!("POST /input/all HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n");
+            let smuggled = "GET /errors?text=smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+            conn.send([&head, "3\r\nabc\r\n0\r\n\r\n", smuggled].concat());
+            let response = conn.response();
+            match response.status() {
+                200 => assert_eq!(response.body, b"abc", "{mode}, {framing}"),
+                status => assert_eq!(status, 400, "{mode}, {framing}"),
+            }
+            let (rest, _) = conn.rest();
+            assert!(rest.is_empty(), "{mode}, {framing}: a second answer: {:?}", String::from_utf8_lossy(&rest));
+        }
+        let log = host.stop().log;
+        assert!(!log.iter().any(|line| line.contains("smuggled")), "{log:#?}");
+    }
 }

@@ -173,7 +173,13 @@ impl Conn {
 
     fn receive_some(&mut self) -> io::Result<usize> {
         let mut buffer = [0; 64 * 1024];
-        let count = self.stream.read(&mut buffer)?;
+        let count = loop {
+            // A socket with a time-out is interrupted when the machine stops and continues us.
+            match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.received.extend_from_slice(&buffer[..count]);
         Ok(count)
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
+use rustix::io::retry_on_intr;
 
 use crate::PATIENCE;
 
@@ -31,7 +32,8 @@ pub fn wait_until<T>(path: &Path, what: &str, mut find: impl FnMut(&str) -> Opti
         let left = deadline.saturating_duration_since(Instant::now());
         assert!(!left.is_zero(), "waited for {what} in {}; there is:\n{text}", path.display());
         let timeout = Timespec::try_from(left.min(Duration::from_secs(3600))).expect("an hour fits");
-        poll(&mut [PollFd::new(&watch, PollFlags::IN)], Some(&timeout)).expect("polling inotify");
+        let mut watched = [PollFd::new(&watch, PollFlags::IN)];
+        retry_on_intr(|| poll(&mut watched, Some(&timeout))).expect("polling inotify");
         let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
         let mut reader = inotify::Reader::new(&watch, &mut buffer);
         while reader.next().is_ok() {}

@@ -1,5 +1,7 @@
 //! The raw client against a server of a few bytes: it must tell a whole body from one that was cut.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
