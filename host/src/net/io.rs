@@ -117,10 +117,11 @@ impl Activity {
         phase.1 = Instant::now();
     }
 
-    /// When patience ends, if the client may not be silent for as long as it likes.
-    fn deadline(&self, patience: &Patience) -> Option<Instant> {
+    /// When patience ends, and whether that is certain: while a request is served it is the earliest
+    /// end there can be, since its idling has not begun.
+    fn deadline(&self, patience: &Patience) -> (Instant, bool) {
         if self.in_flight.load(Ordering::Acquire) > 0 {
-            return None;
+            return (Instant::now() + patience.idle, false);
         }
         let (phase, since) = *self.phase();
         let most = match phase {
@@ -128,7 +129,7 @@ impl Activity {
             Phase::Head => patience.head,
             Phase::Idle | Phase::Frames => patience.idle,
         };
-        Some(since + most)
+        (since + most, true)
     }
 }
 
@@ -186,19 +187,20 @@ impl<S: Reset> Timed<S> {
     }
 
     fn poll_read_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(deadline) = self.activity.deadline(&self.patience) else { return Poll::Pending };
-        // Deadlines mostly move away, so the timer is left as it is until it fires: moving it would
-        // cost each request a turn in the timer wheel.
-        if self.read_timer.deadline() > deadline {
-            self.read_timer.as_mut().reset(deadline);
-        }
-        while self.read_timer.as_mut().poll(context).is_ready() {
-            if self.read_timer.deadline() >= deadline {
+        loop {
+            let (deadline, is_certain) = self.activity.deadline(&self.patience);
+            // Deadlines mostly move away, so the timer is left as it is until it fires: moving it would
+            // cost each request a turn in the timer wheel. hyper does not read again when a request
+            // ends, so the timer must never be later than the next deadline can be.
+            if self.read_timer.deadline() > deadline {
+                self.read_timer.as_mut().reset(deadline);
+            }
+            ready!(self.read_timer.as_mut().poll(context));
+            if is_certain && self.read_timer.deadline() >= deadline {
                 return Poll::Ready(timed_out("the client sent nothing for too long"));
             }
             self.read_timer.as_mut().reset(deadline);
         }
-        Poll::Pending
     }
 
     fn progress<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -354,6 +356,19 @@ mod tests {
         let start = Instant::now();
         timed.read_u8().await.unwrap_err();
         assert_eq!(start.elapsed().as_millis(), 500);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idling_is_noticed_though_nobody_reads_when_a_request_ends() {
+        let (_client, server) = duplex(64);
+        let mut timed = Timed::new(server, Patience { first_byte: Duration::from_secs(60), ..PATIENCE });
+        let in_flight = timed.activity().serve();
+        let mut read = Box::pin(async move { timed.read_u8().await.map_err(|error| error.kind()) });
+        assert!(futures_util::poll!(&mut read).is_pending());
+        drop(in_flight);
+        let start = Instant::now();
+        assert_eq!(read.await, Err(io::ErrorKind::TimedOut));
+        assert_eq!(start.elapsed().as_secs(), 4);
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::client::Client;
 use crate::limits::AppLimits;
-use crate::sandbox::epoch::Ticker;
+use crate::sandbox::epoch::{TICK, Ticker};
 
 /// Why a guest was stopped by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,11 +35,16 @@ pub(crate) struct Meter {
     cpu_max: Duration,
     deadline: Instant,
     abandon_max: Duration,
-    /// Nanoseconds of CPU time spent in polls that have ended.
+    /// Nanoseconds of CPU time spent before the stretch under way.
     spent: AtomicU64,
-    /// The polling thread's CPU clock when the poll under way began.
-    poll_began: AtomicU64,
+    /// The polling thread's CPU clock at the last tick of the poll under way; 0 before its first.
+    ticked: AtomicU64,
 }
+
+/// Most that a stretch without a tick is charged. Such stretches are timed by the wall clock, since
+/// reading a thread's CPU clock is a system call and most requests end before their first tick; a
+/// thread that is preempted meanwhile must not cost its guest more than this.
+const UNTICKED_MAX: Duration = TICK;
 
 impl Meter {
     /// Starts the wall clock of a request.
@@ -50,7 +55,7 @@ impl Meter {
             deadline: Instant::now() + Duration::from(limits.wall_max),
             abandon_max: limits.abandon_max.into(),
             spent: AtomicU64::new(0),
-            poll_began: AtomicU64::new(0),
+            ticked: AtomicU64::new(0),
         }
     }
 
@@ -60,8 +65,7 @@ impl Meter {
     /// The first budget that is overrun.
     pub(crate) fn check(&self) -> Result<(), Overrun> {
         let now = Instant::now();
-        let in_poll = thread_cpu_time().saturating_sub(self.poll_began.load(Ordering::Relaxed));
-        if Duration::from_nanos(self.spent.load(Ordering::Relaxed) + in_poll) >= self.cpu_max {
+        if self.tick(thread_cpu_time()) >= self.cpu_max {
             return Err(Overrun::Cpu);
         }
         if now >= self.deadline {
@@ -71,6 +75,24 @@ impl Meter {
             Some(left) if now >= left + self.abandon_max => Err(Overrun::Abandoned),
             _ => Ok(()),
         }
+    }
+
+    /// Charges the CPU time since the last tick; the sum so far.
+    fn tick(&self, cpu_time: u64) -> Duration {
+        let stretch = match self.ticked.swap(cpu_time, Ordering::Relaxed) {
+            0 => nanos(UNTICKED_MAX),
+            before => cpu_time.saturating_sub(before),
+        };
+        Duration::from_nanos(self.spent.fetch_add(stretch, Ordering::Relaxed) + stretch)
+    }
+
+    /// Charges what the poll that began at `began` has used since its last tick.
+    fn end_poll(&self, began: Instant) {
+        let stretch = match self.ticked.swap(0, Ordering::Relaxed) {
+            0 => nanos(began.elapsed().min(UNTICKED_MAX)),
+            before => thread_cpu_time().saturating_sub(before),
+        };
+        self.spent.fetch_add(stretch, Ordering::Relaxed);
     }
 
     /// Drives `guest` within the budgets. The epoch callback stops a guest that computes; this stops
@@ -113,12 +135,15 @@ impl<F: Future> Future for Metered<'_, F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _running = this.ticker.enter();
-        let began = thread_cpu_time();
-        this.meter.poll_began.store(began, Ordering::Relaxed);
+        let began = Instant::now();
         let polled = this.guest.poll(context);
-        this.meter.spent.fetch_add(thread_cpu_time().saturating_sub(began), Ordering::Relaxed);
+        this.meter.end_poll(began);
         polled
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Nanoseconds of CPU time that the calling thread has used.
@@ -126,4 +151,50 @@ fn thread_cpu_time() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     // A thread's CPU clock is never negative.
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: u64 = 1_000_000;
+
+    fn meter(cpu_max: &str) -> Meter {
+        let limits = AppLimits { cpu_max: cpu_max.parse().unwrap(), ..AppLimits::default() };
+        Meter::start(&limits, Arc::default())
+    }
+
+    #[test]
+    fn stretches_between_ticks_are_charged_by_the_thread_s_clock() {
+        let meter = meter("5s");
+        meter.tick(100 * MILLISECOND);
+        meter.tick(103 * MILLISECOND);
+        assert_eq!(meter.tick(103 * MILLISECOND), Duration::from_millis(1 + 3));
+    }
+
+    #[test]
+    fn each_poll_starts_a_clock_of_its_own() {
+        let meter = meter("5s");
+        meter.tick(100 * MILLISECOND);
+        let now = thread_cpu_time();
+        meter.ticked.store(now, Ordering::Relaxed);
+        meter.end_poll(Instant::now());
+        let before = meter.spent.load(Ordering::Relaxed);
+        // On another thread, whose clock has run far longer.
+        assert_eq!(meter.tick(900_000 * MILLISECOND), Duration::from_nanos(before) + UNTICKED_MAX);
+    }
+
+    #[test]
+    fn a_poll_that_was_preempted_before_its_first_tick_costs_a_tick() {
+        let meter = meter("5s");
+        let Some(long_ago) = Instant::now().checked_sub(Duration::from_secs(1)) else { return };
+        meter.end_poll(long_ago);
+        assert_eq!(meter.spent.load(Ordering::Relaxed), nanos(UNTICKED_MAX));
+    }
+
+    #[test]
+    fn the_budget_is_spent_at_its_last_nanosecond() {
+        let meter = meter("1ms");
+        assert_eq!(meter.check(), Err(Overrun::Cpu));
+    }
 }
