@@ -21,7 +21,7 @@ usage: cargo xtask COMMAND
   test [--full] [-- ARGS]         set up and run every test; ARGS go to the test programs,
                                   --full runs the slow ones too
 
-WASGI_GUEST_TOOLCHAIN=rustup|debian picks how Rust guests are built; without it, what works.";
+WASGI_GUEST_TOOLCHAIN=rustup|debian picks how Rust guests are built; without it, rustup's target if it is there, else Debian's packages.";
 
 fn main() -> ExitCode {
     match run(std::env::args().skip(1).collect()) {

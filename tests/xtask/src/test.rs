@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let root = paths::root()?;
     guests::build()?;
     phase("tests of the SDK", || sdk_tests(&root, options), |()| "passed".to_owned())?;
-    // Not by the tests' own build: they start the binary, and cargo builds it only for tests of its own package.
+    // The tests start the binary, which cargo builds only for tests of its own package.
     command_phase("host", &mut host_build(&root))?;
     command_phase("tests", &mut host_tests(&root, options))?;
     println!("all passed ({:.1} min)", start.elapsed().as_secs_f64() / 60.0);
@@ -61,7 +61,8 @@ fn sdk_tests(root: &Path, options: &Options) -> Result<()> {
 /// The binary that the e2e tests start, with its failure points.
 fn host_build(root: &Path) -> Command {
     let mut command = outer_cargo(root);
-    command.args(["build", "--package", "wasgi", "--features", "failpoints"]);
+    // With the tests, so that dependencies have the same features and are built once.
+    command.args(["build", "--workspace", "--features", "wasgi/failpoints", "--bins", "--tests"]);
     command
 }
 

@@ -40,19 +40,9 @@ impl Toolchain {
             Ok(other) => bail!("WASGI_GUEST_TOOLCHAIN is `{other}`: use `rustup` or `debian`"),
             Err(_) => {}
         }
-        if has_target(root) {
-            return Ok(Self::Rustup);
-        }
-        if debian_is_complete() {
-            return debian(root);
-        }
-        match rustup(root) {
-            Ok(toolchain) => Ok(toolchain),
-            Err(error) => {
-                println!("guests: {error:#}; trying Debian's packages");
-                debian(root)
-            }
-        }
+        // What is there is used; what is missing comes from Debian's packages alone, unless somebody asks
+        // for rustup by name: set-up takes nothing from other places of its own accord.
+        if has_target(root) { Ok(Self::Rustup) } else { debian(root) }
     }
 
     /// One line for the user.
