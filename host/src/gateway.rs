@@ -1,8 +1,8 @@
 //! THE STORY: one request, from its head to its answer.
 //!
-//! [`Gateway::handle`] wraps it (id, log line, errors), [`Gateway::dispatch`] tells it in a straight
-//! line. hyper's side of it is in `net/`, wasmtime's in `sandbox/`; this is the only file that knows
-//! both.
+//! [`Gateway::handle`] wraps it (id, log line, errors), `Gateway::dispatch` tells it in a straight
+//! line. hyper's side of it is in `net/`, wasmtime's in `sandbox/`. Only here do the two meet, and where
+//! errors are mapped (`error.rs`) and a host is put together (`host.rs`).
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

@@ -42,6 +42,8 @@ impl Patience {
 pub struct Activity {
     in_flight: AtomicUsize,
     phase: Mutex<(Phase, Instant)>,
+    /// How many of the first bytes are those of an HTTP/2 preface.
+    preface: AtomicUsize,
     /// Whether a request was refused with its body unread.
     refused: AtomicBool,
     /// Whether the connection is to be reset rather than closed.
@@ -70,6 +72,7 @@ impl Activity {
         Arc::new(Self {
             in_flight: AtomicUsize::new(0),
             phase: Mutex::new((Phase::FirstByte, Instant::now())),
+            preface: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
             reset: AtomicBool::new(false),
         })
@@ -102,6 +105,17 @@ impl Activity {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the connection's first bytes, of which `bytes` are the next, open HTTP/2.
+    fn is_http2(&self, bytes: &[u8]) -> bool {
+        const PREFACE: &[u8] = b"PRI";
+        let before = self.preface.load(Ordering::Relaxed);
+        let Some(rest) = PREFACE.get(before..) else { return false };
+        let common = rest.len().min(bytes.len());
+        let after = if rest[..common] == bytes[..common] { before + common } else { usize::MAX };
+        self.preface.store(after, Ordering::Relaxed);
+        after == PREFACE.len() && common > 0
+    }
+
     /// Bytes have come.
     fn heard(&self, bytes: &[u8]) {
         if self.in_flight.load(Ordering::Acquire) > 0 {
@@ -109,7 +123,7 @@ impl Activity {
         }
         let mut phase = self.phase();
         phase.0 = match phase.0 {
-            Phase::FirstByte if bytes.starts_with(b"PRI") => Phase::Frames,
+            Phase::FirstByte | Phase::Head if self.is_http2(bytes) => Phase::Frames,
             Phase::FirstByte | Phase::Idle => Phase::Head,
             Phase::Head => return,
             Phase::Frames => Phase::Frames,
@@ -356,6 +370,17 @@ mod tests {
         let start = Instant::now();
         timed.read_u8().await.unwrap_err();
         assert_eq!(start.elapsed().as_millis(), 500);
+    }
+
+    #[test]
+    fn an_http2_preface_is_known_in_pieces_and_only_at_the_start() {
+        let activity = Activity::start();
+        for (bytes, is_http2) in [(&b"P"[..], false), (b"R", false), (b"I * HTTP/2.0", true), (b"PRI", false)] {
+            assert_eq!(activity.is_http2(bytes), is_http2, "{bytes:?}");
+        }
+        let activity = Activity::start();
+        assert!(!activity.is_http2(b"POST"));
+        assert!(!activity.is_http2(b"PRI * HTTP/2.0"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! The network: knows hyper, never wasmtime.
+//! The network: knows hyper, and nothing of the sandbox's engine.
 
 pub mod body;
 pub mod io;

@@ -53,6 +53,13 @@ fn common() -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
+        // What no tool chain of an app needs is not offered to hostile ones: memory that no limiter sees
+        // (threads, the collected heap) and what is young in the compiler.
+        .wasm_threads(false)
+        .wasm_gc(false)
+        .wasm_function_references(false)
+        .wasm_exceptions(false)
+        .wasm_memory64(false)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
         .memory_guard_size(MEMORY_GUARD)

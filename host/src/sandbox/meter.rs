@@ -37,6 +37,9 @@ pub(crate) struct Meter {
     abandon_max: Duration,
     /// Nanoseconds of CPU time spent before the stretch under way.
     spent: AtomicU64,
+    /// When the poll under way began, in nanoseconds since `started`.
+    poll_began: AtomicU64,
+    started: Instant,
     /// The polling thread's CPU clock at the last tick of the poll under way; 0 before its first.
     ticked: AtomicU64,
 }
@@ -55,6 +58,8 @@ impl Meter {
             deadline: Instant::now() + Duration::from(limits.wall_max),
             abandon_max: limits.abandon_max.into(),
             spent: AtomicU64::new(0),
+            poll_began: AtomicU64::new(0),
+            started: Instant::now(),
             ticked: AtomicU64::new(0),
         }
     }
@@ -77,19 +82,30 @@ impl Meter {
         }
     }
 
+    /// Starts the clock of a poll.
+    fn begin_poll(&self) {
+        self.poll_began.store(nanos(self.started.elapsed()), Ordering::Relaxed);
+    }
+
+    /// What a poll is charged for its time before its first tick.
+    fn unticked(&self) -> u64 {
+        let elapsed = nanos(self.started.elapsed()).saturating_sub(self.poll_began.load(Ordering::Relaxed));
+        elapsed.min(nanos(UNTICKED_MAX))
+    }
+
     /// Charges the CPU time since the last tick; the sum so far.
     fn tick(&self, cpu_time: u64) -> Duration {
         let stretch = match self.ticked.swap(cpu_time, Ordering::Relaxed) {
-            0 => nanos(UNTICKED_MAX),
+            0 => self.unticked(),
             before => cpu_time.saturating_sub(before),
         };
         Duration::from_nanos(self.spent.fetch_add(stretch, Ordering::Relaxed) + stretch)
     }
 
-    /// Charges what the poll that began at `began` has used since its last tick.
-    fn end_poll(&self, began: Instant) {
+    /// Charges what the poll under way has used since its last tick.
+    fn end_poll(&self) {
         let stretch = match self.ticked.swap(0, Ordering::Relaxed) {
-            0 => nanos(began.elapsed().min(UNTICKED_MAX)),
+            0 => self.unticked(),
             before => thread_cpu_time().saturating_sub(before),
         };
         self.spent.fetch_add(stretch, Ordering::Relaxed);
@@ -135,9 +151,9 @@ impl<F: Future> Future for Metered<'_, F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         let _running = this.ticker.enter();
-        let began = Instant::now();
+        this.meter.begin_poll();
         let polled = this.guest.poll(context);
-        this.meter.end_poll(began);
+        this.meter.end_poll();
         polled
     }
 }
@@ -167,34 +183,41 @@ mod tests {
     #[test]
     fn stretches_between_ticks_are_charged_by_the_thread_s_clock() {
         let meter = meter("5s");
-        meter.tick(100 * MILLISECOND);
+        meter.begin_poll();
+        let first = meter.tick(100 * MILLISECOND);
+        assert!(first <= UNTICKED_MAX, "{first:?}");
         meter.tick(103 * MILLISECOND);
-        assert_eq!(meter.tick(103 * MILLISECOND), Duration::from_millis(1 + 3));
+        assert_eq!(meter.tick(103 * MILLISECOND), first + Duration::from_millis(3));
     }
 
     #[test]
     fn each_poll_starts_a_clock_of_its_own() {
         let meter = meter("5s");
-        meter.tick(100 * MILLISECOND);
-        let now = thread_cpu_time();
-        meter.ticked.store(now, Ordering::Relaxed);
-        meter.end_poll(Instant::now());
-        let before = meter.spent.load(Ordering::Relaxed);
+        meter.begin_poll();
+        meter.tick(thread_cpu_time());
+        meter.end_poll();
+        let before = Duration::from_nanos(meter.spent.load(Ordering::Relaxed));
+        meter.begin_poll();
         // On another thread, whose clock has run far longer.
-        assert_eq!(meter.tick(900_000 * MILLISECOND), Duration::from_nanos(before) + UNTICKED_MAX);
+        assert!(meter.tick(900_000 * MILLISECOND) <= before + UNTICKED_MAX);
     }
 
     #[test]
     fn a_poll_that_was_preempted_before_its_first_tick_costs_a_tick() {
-        let meter = meter("5s");
+        let mut meter = meter("5s");
         let Some(long_ago) = Instant::now().checked_sub(Duration::from_secs(1)) else { return };
-        meter.end_poll(long_ago);
+        meter.started = long_ago;
+        meter.end_poll();
         assert_eq!(meter.spent.load(Ordering::Relaxed), nanos(UNTICKED_MAX));
     }
 
     #[test]
     fn the_budget_is_spent_at_its_last_nanosecond() {
         let meter = meter("1ms");
+        meter.begin_poll();
+        meter.tick(100 * MILLISECOND);
+        let left = MILLISECOND - meter.spent.load(Ordering::Relaxed);
+        assert_eq!(meter.tick(100 * MILLISECOND + left), Duration::from_millis(1));
         assert_eq!(meter.check(), Err(Overrun::Cpu));
     }
 }

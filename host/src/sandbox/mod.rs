@@ -1,8 +1,8 @@
-//! The sandbox: knows wasmtime, never hyper.
+//! The sandbox: knows wasmtime, and nothing of the network's protocols.
 //!
-//! Three lifetimes, each in its rooms. The *engine* ([`engine`], [`epoch`], [`reset`]) lives as long
-//! as the process; an *app* ([`app`], [`pool`], [`prepare`]) as long as its version is deployed; an
-//! *instance* ([`store`], [`instance`]) as long as the requests it serves.
+//! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`) lives as long as the
+//! process; an *app* ([`app`], [`apps`], [`pool`], [`prepare`]) as long as its version is deployed; an
+//! *instance* (`store`, [`instance`]) as long as the requests it serves.
 
 pub mod app;
 pub mod apps;

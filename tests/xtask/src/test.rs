@@ -62,14 +62,14 @@ fn sdk_tests(root: &Path, options: &Options) -> Result<()> {
 fn host_build(root: &Path) -> Command {
     let mut command = outer_cargo(root);
     // With the tests, so that dependencies have the same features and are built once.
-    command.args(["build", "--workspace", "--features", "wasgi/failpoints", "--bins", "--tests"]);
+    command.args(["build", "--locked", "--workspace", "--features", "wasgi/failpoints", "--bin", "wasgi", "--tests"]);
     command
 }
 
 /// The host's workspace, all of it.
 fn host_tests(root: &Path, options: &Options) -> Command {
     let mut command = outer_cargo(root);
-    command.args(["test", "--workspace", "--features", "wasgi/failpoints"]);
+    command.args(["test", "--locked", "--workspace", "--no-fail-fast", "--features", "wasgi/failpoints"]);
     with_arguments(&mut command, options);
     command
 }

@@ -50,15 +50,18 @@ struct Entry {
 /// Names a component, the engine that compiles it, and for a snapshot what it was taken under.
 pub(super) fn key(component: &[u8], compatibility: u64, snapshot: Option<&Terms>) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&FORMAT.to_le_bytes()).update(&compatibility.to_le_bytes());
+    hasher.update(&FORMAT.to_le_bytes()).update(&compatibility.to_le_bytes()).update(program().as_bytes());
     hasher.update(&(component.len() as u64).to_le_bytes()).update(component);
     if let Some(terms) = snapshot {
-        // Both are plain data with string keys, which always serialise; an empty text would only
-        // make two snapshots share a key if both failed alike.
-        hasher.update(serde_json::to_string(&terms.grants).unwrap_or_default().as_bytes());
-        hasher.update(serde_json::to_string(&terms.limits).unwrap_or_default().as_bytes());
+        hasher.update(format!("{terms:?}").as_bytes());
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// Names the program that compiles: what one build of this host made, another makes anew.
+fn program() -> String {
+    let Ok(program) = fs::metadata("/proc/self/exe") else { return String::new() };
+    format!("{} {} {}", program.len(), program.mtime(), program.mtime_nsec())
 }
 
 impl Cache {

@@ -118,6 +118,8 @@ pub(super) async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .env_clear()
+        // The allocator's first gigabyte would count against the child's limit before it is used.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| broken("cannot start the compile child", &error))?;

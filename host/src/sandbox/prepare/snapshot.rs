@@ -11,7 +11,6 @@ use wasmtime_wizer::Wizer;
 use crate::client::Client;
 use crate::sandbox::app;
 use crate::sandbox::engine;
-use crate::sandbox::epoch::Ticker;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
@@ -25,7 +24,7 @@ use crate::sandbox::store::{Guest, Terms, build_store};
 pub(super) async fn take(component: &[u8], terms: &Arc<Terms>, log: Arc<dyn GuestLog>) -> Result<Vec<u8>, Refusal> {
     let host = |error: &dyn std::fmt::Display| Refusal::Host(format!("{error:#}"));
     let engine = engine::initializing(terms.limits.memory_max.bytes()).map_err(|error| host(&error))?;
-    let ticker = Ticker::start(&engine).map_err(|error| host(&error))?;
+    let ticker = super::work::start_ticker(&engine)?;
     let meter = Arc::new(Meter::start(&terms.limits, Arc::new(Client::default())));
     let mut store = build_store(&engine, Arc::clone(terms), Arc::clone(&meter), log);
 

@@ -39,13 +39,21 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     let engine = engine::compiling().map_err(|error| host(&error))?;
     let compiled = Component::new(&engine, serves).map_err(|error| Refusal::Invalid(short(&error)))?;
     let report = report(&engine, &compiled, initialized)?;
-    let ticker = Ticker::start(&engine).map_err(|error| Refusal::Host(error.to_string()))?;
+    let ticker = start_ticker(&engine)?;
     let code = Code::link(&engine, &ticker, &compiled).map_err(|error| Refusal::Link(short(&error)))?;
     code.try_instance(&terms, log).await?;
     let code = compiled.serialize().map_err(|error| host(&error))?;
     write(order.output(), &code)
         .map_err(|error| Refusal::Host(format!("cannot write {}: {error}", order.output().display())))?;
     Ok(report)
+}
+
+/// A thread is the first thing that a limit on memory refuses.
+pub(super) fn start_ticker(engine: &Engine) -> Result<Ticker, Refusal> {
+    Ticker::start(engine).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::OutOfMemory => Refusal::Exhausted,
+        _ => Refusal::Host(error.to_string()),
+    })
 }
 
 fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<Report, Refusal> {
