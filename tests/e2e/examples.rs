@@ -1,7 +1,7 @@
 //! The examples do what their READMEs say.
 
 use serde_json::{Value, json};
-use wasgi_harness::{Host, Request, Response};
+use wasgi_harness::{Host, Request, Response, workspace};
 
 #[test]
 pub(crate) fn hello_greets() {
@@ -30,6 +30,11 @@ pub(crate) fn rpc_answers_calls_from_a_registry_made_at_deployment() {
     let registry = call(&host, "registry", &json!([]))["result"].clone();
     assert_eq!(registry["initialized"], 1, "{registry}");
     assert!(registry["methods"].as_array().unwrap().contains(&json!("add")), "{registry}");
+    let counted = call(&host, "text.count", &json!({"text": "é b\nc"}))["result"].clone();
+    assert_eq!(counted, json!({"bytes": 6, "chars": 5, "words": 3, "lines": 2}));
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let told = call(&host, "time", &json!([]))["result"].as_u64().unwrap();
+    assert!(now - told < 60, "the clock of the request, not of the snapshot: {told} at {now}");
     assert_eq!(call(&host, "nothing", &json!([]))["error"]["code"], -32601);
     assert_eq!(host.post("/", "not JSON").expect(200).json()["error"]["code"], -32700);
     host.get("/").expect(405);
@@ -127,4 +132,28 @@ pub(crate) fn axum_is_a_router_of_plain_handlers() {
     let form = Request::post("/axum/signup", "name=Ada+L&email=ada%40x.org")
         .header("Content-Type", "application/x-www-form-urlencoded");
     host.request(&form).expect_text("Welcome, Ada L <ada@x.org>\n");
+}
+
+/// What a README shows of a request, and of the answer to it.
+#[test]
+fn each_readme_shows_what_really_comes() {
+    let post = |target: &str, body: &str| Request::post(target, body);
+    for (name, asked, request) in [
+        ("hello", "curl http://127.0.0.1:8080/", Request::get("/")),
+        (
+            "rpc",
+            r#"curl http://127.0.0.1:8080/ -d '{"jsonrpc":"2.0","id":1,"method":"factor","params":[360]}'"#,
+            post("/", r#"{"jsonrpc":"2.0","id":1,"method":"factor","params":[360]}"#),
+        ),
+        ("stream", "/?count=2&interval=500'", Request::get("/?count=2&interval=500")),
+        ("upload", "printf 'hello' | curl -T - http://127.0.0.1:8080/greeting.txt", post("/greeting.txt", "hello")),
+        ("axum", "curl http://127.0.0.1:8080/greet/Ada", Request::get("/greet/Ada")),
+    ] {
+        let path = workspace().join("examples").join(name).join("README.md");
+        let readme = std::fs::read_to_string(path).unwrap();
+        let response = Host::serving(name).start().request(&request);
+        let answer = response.expect(200).text().trim_end();
+        assert!(readme.contains(asked), "{name}: {asked:?} is not in its README");
+        assert!(readme.contains(&format!("\n{answer}\n")), "{name}: {answer:?} is not in its README");
+    }
 }

@@ -1,11 +1,12 @@
 //! From a signal to a quiet end.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use wasgi_harness::{Address, BodyEnd, Conn, Ending, Host, Request};
+use wasgi_harness::{Address, BodyEnd, Conn, Ending, Host, Request, children, eventually, is_gone};
 
 /// A host with a request that runs until the file `gate/open` is there.
 fn busy(args: &[&str]) -> (Host, Conn) {
@@ -230,10 +231,26 @@ fn a_guest_that_runs_on_after_its_response_is_waited_for() {
 fn a_signal_before_the_host_listens_ends_it_with_0() {
     let dir = tempfile::tempdir().unwrap();
     let cache = dir.path().join("cache");
-    // `initialize` never returns, so the signal comes while the app is being prepared.
-    let host = Host::serving("init-spins").args(["--cpu-max", "60s", "--wall-max", "60s"]).cache(&cache);
-    let host = host.start_without_waiting();
-    wasgi_harness::files::wait_until(&cache, "the cache", |_| cache.exists().then_some(()));
+    let (host, child) = preparing(&cache);
     host.terminate();
     assert_eq!(host.wait().status.code(), Some(0));
+    eventually("the end of the compile child", || is_gone(child).then_some(()));
+}
+
+#[test]
+fn a_host_that_is_killed_leaves_no_process_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let (host, child) = preparing(&dir.path().join("cache"));
+    host.signal(Signal::KILL);
+    assert_eq!(host.wait().status.code(), None);
+    eventually("the end of the compile child", || is_gone(child).then_some(()));
+}
+
+/// A host whose app is being prepared, and the child that does it: `initialize` never returns.
+fn preparing(cache: &Path) -> (Host, u32) {
+    let host = Host::serving("init-spins").args(["--cpu-max", "60s", "--wall-max", "60s"]).cache(cache);
+    let host = host.start_without_waiting();
+    let child = eventually("the compile child", || children(host.pid()).first().copied());
+    assert!(!is_gone(child));
+    (host, child)
 }
