@@ -5,7 +5,8 @@
 //! errors are mapped (`error.rs`) and a host is put together (`host.rs`).
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -63,6 +64,10 @@ pub struct Gateway {
     pub guests: TaskTracker,
     /// Whether errors are shown to clients in full.
     pub dev: bool,
+    /// When the host started.
+    pub started: Instant,
+    /// The second, counted from there, of the last warning that there was no room.
+    pub warned: AtomicU64,
 }
 
 impl Gateway {
@@ -119,14 +124,15 @@ impl Gateway {
     /// The host's own reply to a request that got none from its app.
     fn refuse(&self, error: &Error, visit: &mut Visit, connection: &Connection) -> Reply {
         visit.failed(error);
-        let (id, kind) = (visit.id(), error.kind());
+        let (id, kind, app) = (visit.id(), error.kind(), visit.app());
         match error.blame() {
             // In the app's log already, whoever is to blame.
             Blame::Guest => {}
             _ if matches!(error, Error::Guest(_)) => {}
-            Blame::Client | Blame::Route => tracing::debug!(request_id = %id, kind, "{error}"),
-            Blame::Capacity => tracing::warn!(request_id = %id, kind, "{error}"),
-            Blame::Host => tracing::error!(request_id = %id, kind, "{error}"),
+            Blame::Client | Blame::Route => tracing::debug!(app, request_id = %id, kind, "{error}"),
+            Blame::Capacity if self.warns_now() => tracing::warn!(app, request_id = %id, kind, "{error}"),
+            Blame::Capacity => tracing::debug!(app, request_id = %id, kind, "{error}"),
+            Blame::Host => tracing::error!(app, request_id = %id, kind, "{error}"),
         }
         let mut reply = reply::error(error, visit.id(), self.dev);
         if error.closes_connection() {
@@ -134,6 +140,12 @@ impl Gateway {
             connection.activity.iter().for_each(|activity| activity.refuse());
         }
         if visit.request.method == Method::HEAD { reply::without_body(reply) } else { reply }
+    }
+
+    /// At most once a second: a host that is busy already must not write a warning for each request.
+    fn warns_now(&self) -> bool {
+        let now = self.started.elapsed().as_secs() + 1;
+        self.warned.swap(now, Ordering::Relaxed) != now
     }
 
     /// Logs a request that was too malformed to get here, and was refused on the connection itself.

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use etcetera::BaseStrategy as _;
@@ -99,6 +100,8 @@ impl Host {
             access_log: setting.access_log,
             guests: tracker.clone(),
             dev: setting.dev,
+            started: Instant::now(),
+            warned: AtomicU64::new(0),
         };
         #[expect(clippy::disallowed_methods, reason = "ends with the runtime; a drain must not wait for it")]
         tokio::spawn({

@@ -117,8 +117,8 @@ limits! {
         /// Wall time that compiling one component may take.
         /// As long as its CPU time: on one core they are the same.
         compile_wall_max: Span = Span::from_secs(300), from Span::from_secs(1);
-        /// Address space of the process that compiles one component.
-        /// A good part of it is reserved and never touched.
-        compile_memory_max: Size = Size::from_gib(8), from Size::from_mib(256);
+        /// Memory of the process that compiles one component.
+        /// The largest in use, an interpreter with its library, take half of it.
+        compile_memory_max: Size = Size::from_gib(4), from Size::from_mib(256);
     }
 }

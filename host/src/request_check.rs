@@ -42,6 +42,8 @@ pub enum BadRequest {
     #[error("the request's host is malformed")]
     MalformedHost,
     /// Content-Length beside Transfer-Encoding, the mark of request smuggling (RFC 9112 section 6.1).
+    /// hyper's HTTP/1 never lets it come here: it goes by the coding and closes the connection after the
+    /// reply, as the RFC also allows. This is for requests that an embedder hands over.
     #[error("the request has both Transfer-Encoding and Content-Length")]
     LengthAndCoding,
     /// Content-Length headers that differ (RFC 9112 section 6.3).

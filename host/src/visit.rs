@@ -68,6 +68,11 @@ impl Visit {
         self.app = Some(app.clone());
     }
 
+    /// The name of the app that was found, if one was.
+    pub fn app(&self) -> Option<&str> {
+        self.app.as_ref().map(AppName::as_str)
+    }
+
     /// The environ, kept only if the log wants it.
     pub fn environ(&mut self, environ: &Environ) {
         if self.log.wants_environ() {

@@ -1,5 +1,6 @@
 //! `wasgi check`: what a component is, and whether it would be served.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,7 +33,8 @@ impl Check {
         let setting = Setting { compiler: compiler(), access_log: AccessLog::off(), dev: false };
         let host = runtime()?.block_on(Host::load(&config, setting))?;
         for (app, artifact) in config.apps.iter().zip(host.apps().artifacts()) {
-            print!("{}", describe(&app.component.display().to_string(), &artifact.report));
+            // A reader that is gone wants no more of it.
+            let _ = write!(io::stdout(), "{}", describe(&app.component.display().to_string(), &artifact.report));
         }
         Ok(ExitCode::SUCCESS)
     }

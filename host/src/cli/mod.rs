@@ -5,7 +5,7 @@ mod flags;
 mod request;
 mod serve;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -15,6 +15,7 @@ use crate::host::StartError;
 use crate::sandbox::apps::LoadError;
 use crate::sandbox::prepare::{self, PrepareError, Refusal};
 use crate::telemetry::{self, Flush, LogFormat};
+use crate::text::printable;
 
 /// The WebAssembly Server Gateway Interface: serves web applications from .wasm components, each
 /// request in a sandbox of its own.
@@ -47,7 +48,7 @@ enum CliError {
     #[error("{0}")]
     Usage(String),
     /// A file named on the command line cannot be read.
-    #[error("cannot read {path}: {error}")]
+    #[error("cannot read {path}: {error}; check the path and who may read it")]
     Unreadable { path: String, error: io::Error },
     /// The access log's file cannot be opened.
     #[error("cannot open the access log {path}: {error}; name another file with --access-log, `-` for stdout or `off`")]
@@ -123,9 +124,18 @@ pub fn run() -> ExitCode {
         Command::Request(command) => command.run(),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("wasgi: {error}");
+        say(&format!("wasgi: {error}"));
         ExitCode::from(error.exit_code())
     })
+}
+
+/// Longest message.
+const LINE_MAX: usize = 16 * 1024;
+
+/// One line on stderr, which may be closed.
+fn say(line: &str) {
+    // Names of files are in it, which may hold anything.
+    let _ = writeln!(io::stderr(), "{}", printable(line, LINE_MAX));
 }
 
 /// clap's own report, on one line.
@@ -143,8 +153,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     let help = ["wasgi", command.as_deref().unwrap_or_default(), "--help"];
     let help = help.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     match what.strip_prefix("error: ") {
-        Some(what) => eprintln!("wasgi: {what}{tip}; see `{help}`"),
-        None => eprintln!("wasgi: say what to do: serve, check or request; see `{help}`"),
+        Some(what) => say(&format!("wasgi: {what}{tip}; see `{help}`")),
+        None => say(&format!("wasgi: say what to do: serve, check or request; see `{help}`")),
     }
     ExitCode::from(exit::USAGE)
 }

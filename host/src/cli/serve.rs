@@ -17,8 +17,8 @@ use crate::telemetry::{AccessLog, LogFormat};
 
 /// Serves one app, a directory of apps, or the apps of a host.toml
 ///
-/// Prints `listening on ADDRESS` for each address when ready, then the access log. SIGTERM or SIGINT
-/// lets requests finish; a second one does not.
+/// Prints `listening on ADDRESS` for each address when ready, then the access log. SIGTERM, SIGINT or
+/// SIGHUP lets requests finish; a second one does not.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
     /// A component, served at `/`, or a directory, each NAME.wasm of which is served at `/NAME`

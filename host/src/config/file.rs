@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -75,11 +76,23 @@ impl Config {
     pub fn from_file(file: &Path, flags: Flags) -> Result<Self, ConfigError> {
         build::refuse_grants(&flags)?;
         build::check_reuse_flag(&flags)?;
-        let text = fs::read_to_string(file).map_err(|source| build::unreadable(file, source))?;
+        let text = read(file).map_err(|source| build::unreadable(file, source))?;
         let source = Source { file, text: &text };
         let raw = source.parse()?;
         source.config(raw, flags)
     }
+}
+
+/// Longest host.toml: thousands of apps. What is no regular file may have no end.
+const FILE_MAX: u64 = 16 << 20;
+
+fn read(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(file)?.take(FILE_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > FILE_MAX {
+        return Err(io::Error::other(format!("it is larger than {FILE_MAX} bytes")));
+    }
+    Ok(text)
 }
 
 /// The file in hand, to tell where an error is.

@@ -107,7 +107,7 @@ impl Activity {
 
     /// Whether the connection's first bytes, of which `bytes` are the next, open HTTP/2.
     fn is_http2(&self, bytes: &[u8]) -> bool {
-        const PREFACE: &[u8] = b"PRI";
+        const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
         let before = self.preface.load(Ordering::Relaxed);
         let Some(rest) = PREFACE.get(before..) else { return false };
         let common = rest.len().min(bytes.len());
@@ -125,8 +125,8 @@ impl Activity {
         phase.0 = match phase.0 {
             Phase::FirstByte | Phase::Head if self.is_http2(bytes) => Phase::Frames,
             Phase::FirstByte | Phase::Idle => Phase::Head,
-            Phase::Head => return,
-            Phase::Frames => Phase::Frames,
+            // Neither a head in drips nor frames that carry no request gain time.
+            Phase::Head | Phase::Frames => return,
         };
         phase.1 = Instant::now();
     }
@@ -375,12 +375,14 @@ mod tests {
     #[test]
     fn an_http2_preface_is_known_in_pieces_and_only_at_the_start() {
         let activity = Activity::start();
-        for (bytes, is_http2) in [(&b"P"[..], false), (b"R", false), (b"I * HTTP/2.0", true), (b"PRI", false)] {
+        let pieces =
+            [(&b"P"[..], false), (b"RI * HTTP/2.0\r\n\r\n", false), (b"SM\r\n\r\n\0\0", true), (b"PRI", false)];
+        for (bytes, is_http2) in pieces {
             assert_eq!(activity.is_http2(bytes), is_http2, "{bytes:?}");
         }
         let activity = Activity::start();
         assert!(!activity.is_http2(b"POST"));
-        assert!(!activity.is_http2(b"PRI * HTTP/2.0"));
+        assert!(!activity.is_http2(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod io;
 pub mod listen;
+pub mod progress;
 pub mod reply;
 pub mod server;
 pub mod spool;

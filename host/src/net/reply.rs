@@ -1,7 +1,7 @@
 //! From what the gateway answers to what hyper sends.
 
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 use crate::error::Error;
 use crate::head::Head;
 use crate::net::io::InFlight;
+use crate::net::progress::Progress;
 use crate::reply::{BodyStream, Cut, Reply, ReplyBody};
 use crate::request_id::{self, RequestId};
 use crate::visit::Visit;
@@ -26,6 +27,7 @@ pub struct OutgoingBody {
     visit: Box<Visit>,
     /// Keeps the connection's timers off until the last byte is taken.
     in_flight: Option<InFlight>,
+    progress: Arc<Progress>,
 }
 
 #[derive(Debug)]
@@ -52,7 +54,7 @@ pub fn response(mut reply: Reply, mut visit: Box<Visit>, in_flight: Option<InFli
         ReplyBody::None => Rest::None,
         ReplyBody::Stream(stream) => Rest::Stream(stream),
     };
-    let mut response = Response::new(OutgoingBody { rest, visit, in_flight });
+    let mut response = Response::new(OutgoingBody { rest, visit, in_flight, progress: Arc::default() });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     if let Some(reason) = reason.and_then(|reason| ReasonPhrase::try_from(reason).ok()) {
@@ -101,6 +103,11 @@ impl OutgoingBody {
         self.visit.guest_failed()
     }
 
+    /// How the response gets on, for whoever watches it.
+    pub fn progress(&self) -> &Arc<Progress> {
+        &self.progress
+    }
+
     /// A body that only the end of its connection ends (HTTP/1.0) must not end it cleanly when cut.
     fn reset_if_unframed(&self) {
         if let Some(in_flight) = &self.in_flight
@@ -119,12 +126,16 @@ impl Body for OutgoingBody {
         let next = match &mut self.rest {
             Rest::None => Poll::Ready(None),
             Rest::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
-            Rest::Stream(stream) => match ready!(stream.poll_next(context)) {
-                Some(Err(Cut)) => {
+            Rest::Stream(stream) => match stream.poll_next(context) {
+                Poll::Pending => {
+                    self.progress.waiting();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Err(Cut))) => {
                     self.rest = Rest::Cut(Box::pin(tokio::time::sleep(CUT_DELAY)));
                     return self.poll_frame(context);
                 }
-                next => Poll::Ready(next),
+                ready => ready,
             },
             Rest::Cut(delay) => {
                 ready!(delay.as_mut().poll(context));
@@ -132,12 +143,14 @@ impl Body for OutgoingBody {
                 Poll::Ready(Some(Err(Cut)))
             }
         };
-        if let Poll::Ready(next) = &next {
-            match next {
-                Some(Ok(bytes)) => self.visit.sent(bytes.len() as u64),
-                Some(Err(Cut)) => self.visit.cut(),
-                None => self.visit.completed(),
+        match &next {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.visit.sent(bytes.len() as u64);
+                self.progress.handed();
             }
+            Poll::Ready(Some(Err(Cut))) => self.visit.cut(),
+            Poll::Ready(None) => self.visit.completed(),
+            Poll::Pending => {}
         }
         next.map(|next| next.map(|chunk| chunk.map(Frame::data)))
     }
@@ -161,6 +174,7 @@ impl Body for OutgoingBody {
 
 impl Drop for OutgoingBody {
     fn drop(&mut self) {
+        self.progress.end();
         // hyper takes a whole body in one frame and never asks for the end.
         if self.is_end_stream() {
             self.visit.completed();

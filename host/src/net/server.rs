@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::Request;
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,11 @@ use crate::net::reply;
 /// After a failed accept, mostly for want of file descriptors, some must come free first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Headers of a request that are read whatever `header-count-max` and `header-size-max` say: a
+/// `HeaderMap` panics when it is given more than 24,576 names.
+const HEADERS_MAX: u32 = 16 * 1024;
+const HEADER_LIST_MAX: u32 = 512 * 1024;
+
 /// How long a quiet connection stays open when the host drains: a request that was sent before the
 /// client could know is then still read.
 const DRAIN_LINGER: Duration = Duration::from_millis(250);
@@ -36,6 +41,7 @@ pub struct Server {
     gateway: Arc<Gateway>,
     protocol: auto::Builder<Tracked>,
     patience: Patience,
+    send_idle_max: Duration,
     /// One for each connection that may be open.
     permits: Arc<Semaphore>,
     /// Every connection's task; the host ends when it is empty.
@@ -63,6 +69,7 @@ impl Server {
         Arc::new(Self {
             protocol: protocol(&limits, tracker.clone()),
             patience: Patience::new(&limits),
+            send_idle_max: limits.send_idle_max.into(),
             permits: Arc::new(Semaphore::new(limits.connections_max as usize)),
             gateway,
             tracker,
@@ -73,20 +80,13 @@ impl Server {
     /// Accepts on `listener` until the server stops, then takes what is still waiting to be accepted.
     pub async fn accept_on(self: Arc<Self>, listener: Listener) {
         loop {
-            let permit = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => break,
-                permit = Arc::clone(&self.permits).acquire_owned() => permit,
-            };
-            // The semaphore is never closed.
-            let Ok(permit) = permit else { return };
             let accepted = tokio::select! {
                 biased;
                 accepted = listener.accept() => accepted,
                 () = self.stop.cancelled() => break,
             };
             match accepted {
-                Ok(accepted) => self.spawn(accepted, permit),
+                Ok(accepted) => self.admit(accepted).await,
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::error!(%error, "cannot accept a connection; raise the limit on open files if it is that");
@@ -94,21 +94,25 @@ impl Server {
                 }
             }
         }
-        self.accept_backlog(&listener);
+        self.accept_backlog(&listener).await;
     }
 
     /// Connections that the kernel has made before the listener closes are not lost.
-    fn accept_backlog(self: &Arc<Self>, listener: &Listener) {
-        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+    async fn accept_backlog(self: &Arc<Self>, listener: &Listener) {
+        loop {
             match listener.accept().now_or_never() {
-                Some(Ok(accepted)) => self.spawn(accepted, permit),
+                Some(Ok(accepted)) => self.admit(accepted).await,
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 Some(Err(_)) | None => return,
             }
         }
     }
 
-    fn spawn(self: &Arc<Self>, accepted: Accepted, permit: OwnedSemaphorePermit) {
+    /// Serves a connection once fewer than `connections-max` are open. Meanwhile its listener accepts
+    /// no other, and the kernel keeps those that come.
+    async fn admit(self: &Arc<Self>, accepted: Accepted) {
+        // The semaphore is never closed.
+        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
         let server = Arc::clone(self);
         self.tracker.spawn(async move {
             server.serve(accepted).await;
@@ -121,9 +125,20 @@ impl Server {
         let stream = Timed::new(stream, self.patience);
         let activity = Arc::clone(stream.activity());
         let about = Connection { local, peer, scheme: Scheme::Http, activity: Some(Arc::clone(&activity)) };
+        // One response that is not taken says that its client is not there for the others either.
+        let stalled = Arc::new(Notify::new());
         let service = service_fn(|request: Request<Incoming>| {
-            let (gateway, about) = (Arc::clone(&self.gateway), about.clone());
-            async move { Ok::<_, Infallible>(gateway.handle(request, &about).await) }
+            let (gateway, about, stalled) = (Arc::clone(&self.gateway), about.clone(), Arc::clone(&stalled));
+            let (tracker, most) = (self.tracker.clone(), self.send_idle_max);
+            async move {
+                let version = request.version();
+                let response = gateway.handle(request, &about).await;
+                if version == Version::HTTP_2 {
+                    let progress = Arc::clone(response.body().progress());
+                    tracker.spawn(async move { progress.stalls(most).await.then(|| stalled.notify_one()) });
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let mut connection = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
         let drain = async {
@@ -132,11 +147,20 @@ impl Server {
                 tokio::time::sleep(DRAIN_LINGER).await;
             }
         };
+        let served = async {
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = drain => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
+        };
         let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = drain => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+            ended = served => ended,
+            () = stalled.notified() => {
+                tracing::debug!(?peer, "connection dropped: the client took nothing for send-idle-max");
+                return;
             }
         };
         if let Err(error) = ended {
@@ -154,7 +178,7 @@ fn protocol(limits: &HostLimits, tracker: TaskTracker) -> auto::Builder<Tracked>
         .timer(TokioTimer::new())
         // `Timed` knows idling from a slow head; hyper has one timer for both.
         .header_read_timeout(None)
-        .max_headers(limits.header_count_max as usize)
+        .max_headers(limits.header_count_max.min(HEADERS_MAX) as usize)
         // The least that hyper takes.
         .max_buf_size(head.max(8192))
         // Not `pipeline_flush`: with a request body left unread it never flushes the response.
@@ -163,7 +187,7 @@ fn protocol(limits: &HostLimits, tracker: TaskTracker) -> auto::Builder<Tracked>
         .http2()
         .timer(TokioTimer::new())
         .auto_date_header(false)
-        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX).min(HEADER_LIST_MAX))
         .max_concurrent_streams(limits.streams_max);
     protocol
 }

@@ -15,7 +15,7 @@ use crate::sandbox::fault::Fault;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Lease, Pool, PoolError};
-use crate::sandbox::prepare::{Artifact, Refusal};
+use crate::sandbox::prepare::{self, Artifact, Refusal};
 use crate::sandbox::store::{Guest, Terms, build_store};
 
 /// An app that is ready to serve.
@@ -139,7 +139,9 @@ impl Code {
         let mut store = build_store(&self.engine, Arc::clone(terms), Arc::clone(&meter), log);
         match meter.supervise(&self.ticker, self.pre.instantiate_async(&mut store)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) if store.data().limiter.host_is_exhausted() => Err(Refusal::Exhausted),
+            Ok(Err(error)) if store.data().limiter.host_is_exhausted() || prepare::is_exhaustion(&error) => {
+                Err(Refusal::Exhausted)
+            }
             Ok(Err(error)) => {
                 let out_of_memory = store.data_mut().limiter.take_refused();
                 Err(match Fault::from_instantiation(&error, out_of_memory) {

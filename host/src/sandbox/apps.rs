@@ -92,7 +92,8 @@ impl Apps {
         let (engine, ticker) = start_engine(&plan)?;
         let slots = Arc::new(Slots::new(plan.instances()));
         let apps = configs.iter().zip(&artifacts).zip(terms).map(|((config, artifact), terms)| {
-            let code = Code::load(&engine, &ticker, artifact).map_err(engine_error)?;
+            let code = Code::load(&engine, &ticker, artifact)
+                .map_err(|error| refused(config, Refusal::Link(crate::text::printable(&format!("{error:#}"), 2048))))?;
             let pool = Pool::new(&config.limits, Arc::clone(&slots));
             Ok(Arc::new(App::new(settings(config), terms, code, pool)))
         });

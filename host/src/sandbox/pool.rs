@@ -38,6 +38,8 @@ pub(crate) struct Slots {
     free: Arc<Semaphore>,
     /// Who may hold idle instances, to be asked for one when slots run short.
     pools: Mutex<Vec<Weak<Pool>>>,
+    /// Requests that wait for a slot; while there are any, no instance rests.
+    wanted: AtomicU32,
 }
 
 /// Proof that a request holds a place in a pool. Must outlive its instance.
@@ -66,26 +68,30 @@ pub(crate) enum Start {
 impl Slots {
     /// All slots that the engine has.
     pub(crate) fn new(count: u32) -> Self {
-        Self { free: Arc::new(Semaphore::new(count as usize)), pools: Mutex::default() }
+        Self { free: Arc::new(Semaphore::new(count as usize)), pools: Mutex::default(), wanted: AtomicU32::new(0) }
     }
 
     /// A free slot; if there is none, one that rests with some pool, else the next that comes free.
     async fn acquire(&self) -> Result<OwnedSemaphorePermit, PoolError> {
-        loop {
-            if let Ok(slot) = Arc::clone(&self.free).try_acquire_owned() {
-                return Ok(slot);
-            }
-            if !self.retire_one() {
-                // The semaphore lives as long as `self` and is never closed.
-                return Arc::clone(&self.free).acquire_owned().await.map_err(|_closed| PoolError::TimedOut);
-            }
-        }
+        // Told before looking: an instance that goes to rest after the look sees it and does not rest.
+        self.wanted.fetch_add(1, Ordering::SeqCst);
+        let _wanted = Waiting(&self.wanted);
+        self.retire_one();
+        // The semaphore lives as long as `self` and is never closed.
+        Arc::clone(&self.free).acquire_owned().await.map_err(|_closed| PoolError::TimedOut)
     }
 
-    fn retire_one(&self) -> bool {
+    /// Whether some request waits for a slot.
+    fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst) > 0
+    }
+
+    /// Frees the slot of one instance at rest, if there is any.
+    fn retire_one(&self) {
         let pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let retired = pools.iter().filter_map(Weak::upgrade).find_map(|pool| pool.idle().pop());
-        retired.is_some()
+        drop(pools);
+        drop(retired);
     }
 }
 
@@ -173,7 +179,7 @@ impl Pool {
     }
 }
 
-/// A place in the queue, given back on drop.
+/// Counts a request that waits, until dropped.
 struct Waiting<'a>(&'a AtomicU32);
 
 impl Drop for Waiting<'_> {
@@ -193,6 +199,9 @@ impl Place {
     /// Puts an instance to rest until the next request of its app.
     pub(crate) fn give_back(&self, instance: Instance) {
         self.pool.idle().push(instance);
+        if self.pool.slots.is_wanted() {
+            self.pool.slots.retire_one();
+        }
     }
 }
 

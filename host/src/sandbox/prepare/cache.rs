@@ -6,8 +6,9 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub struct Cache {
 struct Entry {
     format: u32,
     wasgi: String,
+    /// The entry's own key: an entry under another name is not that entry.
+    key: String,
     hash: String,
     report: Report,
 }
@@ -74,6 +77,8 @@ impl Cache {
         let failed = |error| CacheError { path: dir.into(), error };
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
         if is_private(&fs::metadata(dir).map_err(failed)?) {
+            // Not all that can be read can be written.
+            tempfile::tempfile_in(dir).map_err(failed)?;
             return Ok(Self { dir: dir.into(), size_max, _private: None });
         }
         tracing::warn!(
@@ -96,7 +101,7 @@ impl Cache {
     pub(super) fn find(&self, key: &str) -> Option<Artifact> {
         let (code, about) = self.paths(key);
         let entry: Entry = serde_json::from_slice(&read_private(&about).ok()?).ok()?;
-        if entry.format != FORMAT || entry.wasgi != env!("CARGO_PKG_VERSION") {
+        if entry.format != FORMAT || entry.wasgi != env!("CARGO_PKG_VERSION") || entry.key != key {
             return None;
         }
         let file = open_private(&code).ok()?;
@@ -108,7 +113,7 @@ impl Cache {
         }
         // Used last: what prunes the cache goes by this.
         let _ = File::open(&about).and_then(|file| file.set_modified(SystemTime::now()));
-        Some(Artifact { path: code, report: entry.report, cached: true })
+        Some(Artifact { code: Arc::new(file), report: entry.report, cached: true })
     }
 
     /// A path in the cache for a file that is being made.
@@ -129,18 +134,20 @@ impl Cache {
         let failed = |error| CacheError { path: self.dir.clone(), error };
         let (code, about) = self.paths(key);
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(File::open(&made).map_err(failed)?).map_err(failed)?;
+        let opened = Arc::new(File::open(&made).map_err(failed)?);
+        hasher.update_reader(&*opened).map_err(failed)?;
         let hash = hasher.finalize().to_hex().to_string();
         // An older entry must not vouch for the new code in between.
         let _ = fs::remove_file(&about);
         made.persist(&code).map_err(|error| failed(error.error))?;
-        let entry = Entry { format: FORMAT, wasgi: env!("CARGO_PKG_VERSION").into(), hash, report: report.clone() };
+        let (wasgi, key) = (env!("CARGO_PKG_VERSION").into(), key.to_owned());
+        let entry = Entry { format: FORMAT, wasgi, key, hash, report: report.clone() };
         let mut file =
             tempfile::Builder::new().prefix(".new-").suffix(".json").tempfile_in(&self.dir).map_err(failed)?;
         file.write_all(&serde_json::to_vec(&entry).map_err(|error| failed(error.into()))?).map_err(failed)?;
         file.persist(&about).map_err(|error| failed(error.error))?;
         self.prune(&code);
-        Ok(Artifact { path: code, report, cached: false })
+        Ok(Artifact { code: opened, report, cached: false })
     }
 
     fn paths(&self, key: &str) -> (PathBuf, PathBuf) {
@@ -184,7 +191,10 @@ fn is_private(metadata: &fs::Metadata) -> bool {
 }
 
 fn open_private(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
+    // Neither a link to elsewhere nor a pipe that nobody writes to.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or(0);
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_file() && is_private(&metadata) {
         return Ok(file);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use crate::config::Grants;
 use crate::limits::{AppLimits, HostLimits, Size, Span};
@@ -116,20 +116,21 @@ pub(super) async fn run(
         .arg(SUBCOMMAND)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(Stdio::piped())
         .env_clear()
         // The allocator's first gigabyte would count against the child's limit before it is used.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| broken("cannot start the compile child", &error))?;
-    let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+    let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
         return Err(Failure::Child("the compile child has no pipes".into()));
     };
     let order = serde_json::to_vec(&job.order).map_err(|error| broken("cannot write the order", &error))?;
     let talk = async {
         // Both at once: the child may answer before it has read all.
-        let (_, outcome) = tokio::join!(send(stdin, order, component), listen(stdout, &*log));
+        let (_, outcome, _) = tokio::join!(send(stdin, order, component), listen(stdout, &*log), overhear(stderr));
         (outcome, child_end(&mut child).await)
     };
     let wall_max = Duration::from(job.order.wall_max);
@@ -177,6 +178,19 @@ async fn listen(stdout: ChildStdout, log: &dyn GuestLog) -> Option<Result<Report
     }
 }
 
+/// What the child's own runtime says when it dies, for whoever debugs this host.
+async fn overhear(stderr: ChildStderr) {
+    const HEARD_MAX: u64 = 64 * 1024;
+    let mut heard = Vec::new();
+    let mut stderr = stderr.take(HEARD_MAX);
+    let _ = stderr.read_to_end(&mut heard).await;
+    for line in String::from_utf8_lossy(&heard).lines() {
+        tracing::debug!("compile child: {}", crate::text::printable(line, 1024));
+    }
+    // Read on, so that the child does not block on a full pipe.
+    let _ = tokio::io::copy(&mut stderr.into_inner(), &mut tokio::io::sink()).await;
+}
+
 async fn child_end(child: &mut Child) -> String {
     match child.wait().await {
         Ok(status) => format!("ended with {status}"),
@@ -219,6 +233,8 @@ fn obey() -> std::io::Result<()> {
 fn confine(order: &Order) -> std::io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     nice(NICENESS)?;
+    // If memory runs out on the machine, it is this process that must go. Not everywhere allowed.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let limit = |resource, most: u64| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     limit(Resource::Core, 0)?;
     limit(Resource::Cpu, Duration::from(order.cpu_max).as_secs().max(1))?;

@@ -63,19 +63,44 @@ pub enum Refusal {
 }
 
 fn list(names: &[String]) -> String {
-    if names.is_empty() { "nothing".into() } else { names.join(", ") }
+    const SHOWN_MAX: usize = 10;
+    match names.len() {
+        0 => "nothing".into(),
+        count if count > SHOWN_MAX => format!("{} and more", names[..SHOWN_MAX].join(", ")),
+        _ => names.join(", "),
+    }
 }
+
+/// Components within components that are still compiled: tools nest a few, and each level costs the
+/// compiler more than the one before.
+const DEPTH_MAX: u32 = 100;
 
 /// Refuses what is not a component.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     match Parser::new(0).parse_all(bytes).next() {
-        Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => Ok(()),
+        Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => check_depth(bytes),
         Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) => Err(Refusal::CoreModule),
         _ if bytes.is_empty() => Err(Refusal::NotWasm("the file is empty".into())),
         _ if !bytes.starts_with(b"\0asm") => Err(Refusal::NotWasm("it does not begin as WebAssembly does".into())),
         Some(Err(error)) => Err(Refusal::NotWasm(one_line(error.message()))),
         Some(Ok(_)) | None => Err(Refusal::NotWasm("it has no header".into())),
     }
+}
+
+fn check_depth(bytes: &[u8]) -> Result<(), Refusal> {
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload {
+            Ok(Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth = depth.saturating_sub(1),
+            Ok(_) => {}
+            Err(error) => return Err(Refusal::Invalid(one_line(error.message()))),
+        }
+        if depth > DEPTH_MAX {
+            return Err(Refusal::Invalid(format!("it nests components more than {DEPTH_MAX} deep")));
+        }
+    }
+    Ok(())
 }
 
 /// Messages of wasmparser may span lines.
@@ -117,6 +142,26 @@ mod tests {
         for junk in [&b""[..], b"\0asm", b"#!/bin/sh", b"\0asm\x0d\0\x02\0"] {
             assert!(matches!(check(junk), Err(Refusal::NotWasm(_))), "{junk:?}");
         }
+    }
+
+    fn nested(depth: usize) -> Vec<u8> {
+        (0..depth).fold(COMPONENT.to_vec(), |inner, _| {
+            let mut outer = [COMPONENT, &[4]].concat();
+            let mut length = inner.len();
+            while length >= 0x80 {
+                outer.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+                length >>= 7;
+            }
+            outer.push(u8::try_from(length).unwrap());
+            outer.extend(inner);
+            outer
+        })
+    }
+
+    #[test]
+    fn components_may_nest_but_not_for_ever() {
+        assert_eq!(check(&nested(100)), Ok(()));
+        assert!(matches!(check(&nested(101)), Err(Refusal::Invalid(_))));
     }
 
     #[test]

@@ -9,6 +9,8 @@ mod inspect;
 mod snapshot;
 mod work;
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub use cache::{Cache, CacheError};
 pub(crate) use child::SUBCOMMAND;
 pub use child::serve_parent;
 pub use inspect::Refusal;
+pub(crate) use work::is_exhaustion;
 
 /// What a component is, as told by `wasgi check`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +45,8 @@ pub struct Report {
 /// A compiled component on disk, made by this host or found in its cache.
 #[derive(Clone, Debug)]
 pub struct Artifact {
-    path: PathBuf,
+    /// Open since it was checked: whoever prunes the cache or empties its folder takes nothing away.
+    code: Arc<File>,
     /// What it is.
     pub report: Report,
     /// Whether it came from the cache: nothing was compiled.
@@ -63,7 +67,7 @@ pub enum Compiler {
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// The file cannot be read.
-    #[error("cannot read {path}: {error}")]
+    #[error("cannot read {path}: {error}; check the path and who may read it")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -159,6 +163,10 @@ impl Workshop {
         let max = self.limits.component_max.bytes();
         let mut bytes = Vec::new();
         let unreadable = |error| PrepareError::Unreadable { path: path.into(), error };
+        // Of a pipe nobody may ever write the other end.
+        if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(unreadable(std::io::Error::other("it is no regular file")));
+        }
         let file = std::fs::File::open(path).map_err(unreadable)?;
         file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
         if bytes.len() as u64 > max {
@@ -180,7 +188,7 @@ impl Artifact {
         )]
         // SAFETY: see the reason above; `Cache::find` and `Cache::store` are the only makers.
         unsafe {
-            Component::deserialize_file(engine, &self.path)
+            Component::deserialize_file(engine, format!("/proc/self/fd/{}", self.code.as_raw_fd()))
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::sandbox::output::GuestLog;
 use crate::sandbox::prepare::child::Order;
 use crate::sandbox::prepare::inspect::{self, Refusal};
 use crate::sandbox::prepare::{Report, snapshot};
+use crate::text::printable;
 
 /// Bytes of a WebAssembly page.
 const PAGE: u64 = 64 * 1024;
@@ -40,12 +41,24 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     let compiled = Component::new(&engine, serves).map_err(|error| Refusal::Invalid(short(&error)))?;
     let report = report(&engine, &compiled, initialized)?;
     let ticker = start_ticker(&engine)?;
-    let code = Code::link(&engine, &ticker, &compiled).map_err(|error| Refusal::Link(short(&error)))?;
+    let code = Code::link(&engine, &ticker, &compiled).map_err(|error| misfit(&error))?;
     code.try_instance(&terms, log).await?;
     let code = compiled.serialize().map_err(|error| host(&error))?;
     write(order.output(), &code)
         .map_err(|error| Refusal::Host(format!("cannot write {}: {error}", order.output().display())))?;
     Ok(report)
+}
+
+/// What a component that does not link is refused for.
+fn misfit(error: &wasmtime::Error) -> Refusal {
+    if is_exhaustion(error) { Refusal::Exhausted } else { Refusal::Link(short(error)) }
+}
+
+/// Whether the operating system had no more memory.
+pub(crate) fn is_exhaustion(error: &wasmtime::Error) -> bool {
+    let io =
+        |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    error.chain().filter_map(io).any(|kind| kind == std::io::ErrorKind::OutOfMemory)
 }
 
 /// A thread is the first thing that a limit on memory refuses.
@@ -58,22 +71,16 @@ pub(super) fn start_ticker(engine: &Engine) -> Result<Ticker, Refusal> {
 
 fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<Report, Refusal> {
     let shape = component.component_type();
-    let exports: Vec<String> = shape.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    if !exports.iter().any(|name| name == "application") {
-        return Err(Refusal::OtherWorld(exports));
+    if shape.get_export(engine, "application").is_none() {
+        return Err(Refusal::OtherWorld(names(shape.exports(engine).map(|(name, _)| name))));
     }
     let resources = component
         .resources_required()
         .ok_or_else(|| Refusal::Link("it imports a module or instance whose size cannot be known".into()))?;
     Ok(Report {
-        exports,
+        exports: names(shape.exports(engine).map(|(name, _)| name)),
         // Types named by the world itself come from the interfaces that are listed too.
-        imports: shape
-            .imports(engine)
-            .map(|(name, _)| name)
-            .filter(|name| name.contains(':'))
-            .map(str::to_owned)
-            .collect(),
+        imports: names(shape.imports(engine).map(|(name, _)| name).filter(|name| name.contains(':'))),
         initialized,
         needs: Needs {
             memories: resources.num_memories,
@@ -84,6 +91,13 @@ fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<R
     })
 }
 
+/// Names as they are shown: not all of a hostile many, none of a hostile length.
+fn names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    const NAMES_MAX: usize = 200;
+    const NAME_MAX: usize = 200;
+    names.take(NAMES_MAX).map(|name| printable(name, NAME_MAX)).collect()
+}
+
 /// Writes the code where only this user can touch it.
 fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
@@ -92,7 +106,7 @@ fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
 }
 
 fn short(error: &wasmtime::Error) -> String {
-    crate::text::printable(&format!("{error:#}"), 2048)
+    printable(&format!("{error:#}"), 2048)
 }
 
 fn host(error: &wasmtime::Error) -> Refusal {
