@@ -89,13 +89,13 @@ pub(crate) fn a_client_that_takes_nothing_is_dropped() {
 #[test]
 fn no_clock_runs_while_a_request_is_served() {
     let host = Host::serving("hostile")
-        .args(["--first-byte-max", "200ms", "--header-read-max", "200ms", "--idle-max", "200ms"])
-        .args(["--body-idle-max", "200ms", "--send-idle-max", "200ms"])
+        .args(["--first-byte-max", "500ms", "--header-read-max", "500ms", "--idle-max", "500ms"])
+        .args(["--body-idle-max", "500ms", "--send-idle-max", "500ms"])
         .start();
     let mut conn = host.connect();
-    conn.send(Request::post("/sleep?ms=600", "body").bytes());
+    conn.send(Request::post("/sleep?ms=1200", "body").bytes());
     conn.response().expect_text("slept");
-    conn.send(Request::get("/sleep?ms=600&after=start").bytes());
+    conn.send(Request::get("/sleep?ms=1200&after=start").bytes());
     conn.response().expect_text("slept");
 }
 

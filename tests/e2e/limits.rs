@@ -63,7 +63,7 @@ fn goes_on(host: &Host) {
 fn cpu_max() {
     let host = Host::serving("hostile").args(["--cpu-max", "500ms"]).start();
     host.get("/spin/ms?cpu=200").expect_text("ok");
-    host.get("/spin/ms?cpu=2000").expect(504);
+    host.get("/spin").expect(504);
     goes_on(&host);
     // Time in which the guest sleeps is not its CPU time.
     host.get("/sleep?ms=800").expect_text("slept");
@@ -71,11 +71,11 @@ fn cpu_max() {
 
 #[test]
 fn wall_max() {
-    let host = Host::serving("hostile").args(["--wall-max", "600ms"]).start();
+    let host = Host::serving("hostile").args(["--wall-max", "1500ms"]).start();
     host.get("/sleep?ms=200").expect_text("slept");
     let since = Instant::now();
     host.get("/sleep?ms=30000").expect(504);
-    assert!(since.elapsed() >= Duration::from_millis(600), "after {:?}", since.elapsed());
+    assert!(since.elapsed() >= Duration::from_millis(1500), "after {:?}", since.elapsed());
     assert!(since.elapsed() < Duration::from_secs(15), "after {:?}", since.elapsed());
     goes_on(&host);
     // After the head it is a cut.

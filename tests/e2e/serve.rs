@@ -172,8 +172,11 @@ fn an_app_of_a_config_has_its_own_grants() {
 pub(crate) fn several_addresses_are_served_at_once() {
     let builder = Host::serving("conformance");
     let socket = builder.path("s");
-    let host = builder.listen("127.0.0.1:0").listen(&format!("unix:{}", socket.display())).listen("[::1]:0").start();
-    assert_eq!(host.addresses().len(), 3);
+    let builder = builder.listen("127.0.0.1:0").listen(&format!("unix:{}", socket.display()));
+    // Not every machine has IPv6.
+    let has_v6 = TcpListener::bind("[::1]:0").is_ok();
+    let host = if has_v6 { builder.listen("[::1]:0") } else { builder }.start();
+    assert_eq!(host.addresses().len(), 2 + usize::from(has_v6));
     for address in host.addresses() {
         request_at(address, "/hello").expect_text("hello");
     }
