@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::flags::AppFlags;
-use super::{CliError, compiler, runtime, start_log};
+use super::{CliError, block_on, compiler, start_log};
 use crate::config::Config;
 use crate::host::{Host, Setting};
 use crate::limits::Size;
@@ -31,7 +31,7 @@ impl Check {
         let _log = start_log(LogFormat::Text, "warn,wasgi::guest=info")?;
         let config = Config::from_path(&self.component, self.app.into_flags())?;
         let setting = Setting { compiler: compiler(), access_log: AccessLog::off(), dev: false };
-        let host = runtime()?.block_on(Host::load(&config, setting))?;
+        let host = block_on(async { Ok(Host::load(&config, setting).await?) })?;
         for (app, artifact) in config.apps.iter().zip(host.apps().artifacts()) {
             // A reader that is gone wants no more of it.
             let _ = write!(io::stdout(), "{}", describe(&app.component.display().to_string(), &artifact.report));

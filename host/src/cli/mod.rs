@@ -165,12 +165,16 @@ fn start_log(format: LogFormat, default_filter: &str) -> Result<Flush, CliError>
         .map_err(|error| CliError::System { what: "cannot start the log", error })
 }
 
-/// The runtime that everything runs on.
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs `work` on a runtime of its own, and leaves behind what is stuck there: a thread that waits for
+/// a file that never answers must not keep the process from ending.
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| CliError::System { what: "cannot start the runtime", error })
+        .map_err(|error| CliError::System { what: "cannot start the runtime", error })?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
 }
 
 /// This binary, as the compile child. By the link of the kernel, which leads to the running program

@@ -12,7 +12,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::ext::ReasonPhrase;
 
 use super::flags::AppFlags;
-use super::{CliError, compiler, exit, runtime, start_log};
+use super::{CliError, block_on, compiler, exit, start_log};
 use crate::config::Config;
 use crate::host::{Host, Setting};
 use crate::net::reply::OutgoingBody;
@@ -56,7 +56,7 @@ impl Request {
         let dev = self.app.dev;
         let config = Config::from_path(&self.component, self.app.into_flags())?;
         let setting = Setting { compiler: compiler(), access_log: AccessLog::off(), dev };
-        runtime()?.block_on(async {
+        block_on(async {
             let host = Host::load(&config, setting).await?;
             let response = host.handle(request).await;
             let code = print(response).await;

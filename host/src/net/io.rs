@@ -131,11 +131,10 @@ impl Activity {
         phase.1 = Instant::now();
     }
 
-    /// When patience ends, and whether that is certain: while a request is served it is the earliest
-    /// end there can be, since its idling has not begun.
-    fn deadline(&self, patience: &Patience) -> (Instant, bool) {
+    /// When patience ends; never while a request is served.
+    fn deadline(&self, patience: &Patience) -> Option<Instant> {
         if self.in_flight.load(Ordering::Acquire) > 0 {
-            return (Instant::now() + patience.idle, false);
+            return None;
         }
         let (phase, since) = *self.phase();
         let most = match phase {
@@ -143,7 +142,7 @@ impl Activity {
             Phase::Head => patience.head,
             Phase::Idle | Phase::Frames => patience.idle,
         };
-        (since + most, true)
+        Some(since + most)
     }
 }
 
@@ -202,18 +201,20 @@ impl<S: Reset> Timed<S> {
 
     fn poll_read_patience(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         loop {
-            let (deadline, is_certain) = self.activity.deadline(&self.patience);
-            // Deadlines mostly move away, so the timer is left as it is until it fires: moving it would
-            // cost each request a turn in the timer wheel. hyper does not read again when a request
-            // ends, so the timer must never be later than the next deadline can be.
-            if self.read_timer.deadline() > deadline {
-                self.read_timer.as_mut().reset(deadline);
-            }
-            ready!(self.read_timer.as_mut().poll(context));
-            if is_certain && self.read_timer.deadline() >= deadline {
+            let now = Instant::now();
+            let deadline = self.activity.deadline(&self.patience);
+            if deadline.is_some_and(|deadline| deadline <= now) {
                 return Poll::Ready(timed_out("the client sent nothing for too long"));
             }
-            self.read_timer.as_mut().reset(deadline);
+            // hyper does not read again when a request ends, so the timer must not be later than the
+            // idling that may begin meanwhile would end. Earlier does no harm: deadlines mostly move
+            // away, and moving the timer along would cost each request a turn in the timer wheel.
+            let latest = now + self.patience.idle;
+            let armed = deadline.map_or(latest, |deadline| deadline.min(latest));
+            if self.read_timer.deadline() > armed || self.read_timer.is_elapsed() {
+                self.read_timer.as_mut().reset(armed);
+            }
+            ready!(self.read_timer.as_mut().poll(context));
         }
     }
 
@@ -393,6 +394,21 @@ mod tests {
         let mut read = Box::pin(async move { timed.read_u8().await.map_err(|error| error.kind()) });
         assert!(futures_util::poll!(&mut read).is_pending());
         drop(in_flight);
+        let start = Instant::now();
+        assert_eq!(read.await, Err(io::ErrorKind::TimedOut));
+        assert_eq!(start.elapsed().as_secs(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_left_over_from_a_head_notices_idling_too() {
+        let (mut client, server) = duplex(64);
+        let mut timed = Timed::new(server, Patience { head: Duration::from_secs(60), ..PATIENCE });
+        client.write_all(b"G").await.unwrap();
+        timed.read_u8().await.unwrap();
+        let activity = Arc::clone(timed.activity());
+        let mut read = Box::pin(async move { timed.read_u8().await.map_err(|error| error.kind()) });
+        assert!(futures_util::poll!(&mut read).is_pending());
+        drop(activity.serve());
         let start = Instant::now();
         assert_eq!(read.await, Err(io::ErrorKind::TimedOut));
         assert_eq!(start.elapsed().as_secs(), 4);

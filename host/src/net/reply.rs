@@ -41,7 +41,7 @@ enum Rest {
 }
 
 /// How long what was written before a cut has to be sent.
-const CUT_DELAY: Duration = Duration::from_millis(20);
+const CUT_DELAY: Duration = Duration::from_millis(100);
 
 /// The response to one request, with the headers that are the host's to set.
 pub fn response(mut reply: Reply, mut visit: Box<Visit>, in_flight: Option<InFlight>) -> Response<OutgoingBody> {
