@@ -139,7 +139,9 @@ impl Environ {
     fn push_request(&mut self, request: &Parts, context: &Context<'_>) {
         // `http` admits UTF-8 in targets, so the bytes have to be mapped.
         let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
-        let target = native::from_bytes(target.as_bytes());
+        // An absolute target may have a query and no path (RFC 9112 section 3.2.1).
+        let slash = if target.starts_with('?') { "/" } else { "" };
+        let target = format!("{slash}{}", native::from_bytes(target.as_bytes()));
         self.push("REQUEST_METHOD", request.method.as_str().to_owned());
         self.push("SCRIPT_NAME", context.script_name.to_owned());
         self.push("PATH_INFO", context.path_info.to_owned());

@@ -40,7 +40,10 @@ pub enum LogFormat {
 /// When the operating system refuses the log's thread.
 pub fn start_log(format: LogFormat, default_filter: &str) -> io::Result<Flush> {
     let (lines, flush) = Lines::start(io::stderr())?;
-    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(default_filter));
+    let asked = std::env::var(FILTER).ok().filter(|filter| !filter.is_empty());
+    let parsed = asked.as_deref().map(|filter| filter.parse::<EnvFilter>());
+    let misspelt = matches!(parsed, Some(Err(_)));
+    let filter = parsed.and_then(Result::ok).unwrap_or_else(|| EnvFilter::new(default_filter));
     let writer = move || lines.clone();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     // A second subscriber is refused: an embedder's own stays.
@@ -48,6 +51,9 @@ pub fn start_log(format: LogFormat, default_filter: &str) -> io::Result<Flush> {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+    if misspelt {
+        tracing::warn!("{FILTER} is not a filter and is ignored; write it as `info,wasgi::guest=debug`");
+    }
     Ok(flush)
 }
 

@@ -203,3 +203,24 @@ fn a_directory_in_place_of_a_component_is_refused_in_one_line() {
     assert!(matches!(outcome.code, Some(65 | 66)), "{outcome:?}");
     assert!(outcome.message().contains("app.wasm"), "{outcome:?}");
 }
+
+#[test]
+fn a_message_is_one_line_whatever_a_file_is_called() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("two\nlines\u{1b}[2J.wasm");
+    refused(&serve_path(&path), 66, &["lines"]);
+    fs::write(&path, "not wasm").unwrap();
+    for outcome in [serve_path(&path), Wasgi::new(["check"]).arg(&path).finish()] {
+        assert!(outcome.code != Some(0));
+        assert!(!outcome.message().contains('\u{1b}'), "{outcome:?}");
+    }
+    let outcome = Wasgi::new(["serve", "--config"]).arg(dir.path().join("a\nb.toml")).finish();
+    refused(&outcome, 66, &["b.toml"]);
+}
+
+#[test]
+fn a_config_without_end_is_refused() {
+    let outcome = Wasgi::new(["serve", "--config", "/dev/zero"]).finish();
+    assert!(matches!(outcome.code, Some(66 | 78)), "{outcome:?}");
+    assert!(outcome.message().contains("/dev/zero"), "{outcome:?}");
+}

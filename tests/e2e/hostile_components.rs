@@ -1,5 +1,7 @@
 //! Components of odd shapes.
 
+use std::time::{Duration, Instant};
+
 use wasgi_harness::{Host, Wasgi, guest};
 
 #[test]
@@ -34,4 +36,57 @@ fn one_bad_component_in_a_directory_is_told_by_its_name() {
     assert_eq!(outcome.code, Some(65), "{outcome:?}");
     let message = outcome.message();
     assert!(message.contains("core-module.wasm") && !message.contains("hello.wasm"), "{message}");
+}
+
+/// Components within components, `depth` levels of them.
+fn nested(depth: usize) -> Vec<u8> {
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    const COMPONENT_SECTION: u8 = 4;
+    (0..depth).fold(COMPONENT.to_vec(), |inner, _| {
+        let mut outer = [COMPONENT, &[COMPONENT_SECTION]].concat();
+        let mut length = inner.len();
+        // The length as LEB128.
+        while length >= 0x80 {
+            outer.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+            length >>= 7;
+        }
+        outer.push(u8::try_from(length).unwrap());
+        [outer, inner].concat()
+    })
+}
+
+#[test]
+fn components_without_end_are_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("deep.wasm");
+    for depth in [101, 1_000, 20_000] {
+        std::fs::write(&path, nested(depth)).unwrap();
+        let since = Instant::now();
+        let outcome = Wasgi::new(["check"]).arg(&path).finish();
+        assert_eq!(outcome.code, Some(65), "{depth}: {outcome:?}");
+        assert!(outcome.message().contains("deep.wasm"), "{outcome:?}");
+        assert!(since.elapsed() < Duration::from_secs(20), "{depth}: after {:?}", since.elapsed());
+    }
+}
+
+#[test]
+fn bytes_that_look_like_a_component_are_refused_in_one_line() {
+    // A few of many: each byte of a real one changed in turn would take minutes.
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("odd.wasm");
+    let whole = std::fs::read(guest("nested")).unwrap();
+    for at in (8..whole.len()).step_by((whole.len() / 24).max(1)) {
+        let mut odd = whole.clone();
+        odd[at] ^= 0xff;
+        std::fs::write(&path, odd).unwrap();
+        let outcome = Wasgi::new(["check"]).arg(&path).finish();
+        // Some bytes are names, which may be anything.
+        match outcome.code {
+            Some(0) => {}
+            code => {
+                assert_eq!(code, Some(65), "byte {at}: {outcome:?}");
+                assert!(outcome.message().contains("odd.wasm"), "byte {at}: {outcome:?}");
+            }
+        }
+    }
 }

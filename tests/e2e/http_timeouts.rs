@@ -144,3 +144,16 @@ fn a_head_that_trickles_in_wins_no_time() {
     }
     is_in_time(since);
 }
+
+#[test]
+fn an_http_2_client_that_takes_nothing_is_dropped() {
+    // It leaves its window closed, so that the host has nothing to write and no write to time.
+    let host = host("hostile", "--send-idle-max");
+    let mut conn = host.http2();
+    let since = Instant::now();
+    let mut stream = conn.start(http::Request::get("http://test/endless").body(()).unwrap(), true);
+    let head = stream.head().unwrap();
+    let id = head.headers["x-request-id"].to_str().unwrap().to_owned();
+    host.log().wait_with(&[&id, "endless: closed"]);
+    is_in_time(since);
+}

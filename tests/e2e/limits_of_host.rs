@@ -15,6 +15,17 @@ pub(crate) fn instances_max() {
         host.get("/conformance/hello").expect_text("hello");
         host.get("/hello").expect_text("Hello, world!\n");
     }
+    // So does one that comes to rest while another app waits for it.
+    let host = Host::dir(&["conformance", "hello"]).args(["--instances-max", "1", "--reuse", "10"]);
+    let host = host.args(["--request-body", "stream"]).start();
+    let mut busy = host.connect();
+    busy.send(Request::new("POST", "/conformance/gate/input").header("Transfer-Encoding", "chunked").bytes());
+    assert_eq!(busy.head().status, 200);
+    let mut waits = host.connect();
+    waits.send(Request::get("/hello").bytes());
+    busy.send_chunk("").chunks_until("first\nsecond\nlast\n");
+    waits.response().expect_text("Hello, world!\n");
+
     let host = Host::dir(&["hostile", "hello"]).args(["--instances-max", "1", "--queue-wait-max", "300ms"]).start();
     let mut conn = host.connect();
     conn.send(Request::get("/hostile/sleep?ms=20000&after=write").bytes());

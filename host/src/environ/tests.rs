@@ -54,6 +54,12 @@ fn assert_lacks(environ: &Environ, names: &[&str]) {
 }
 
 #[test]
+fn an_absolute_target_without_a_path_still_has_a_slash() {
+    let environ = built(&request("http://a.example?q=1", &[]), |context| context.path_info = "/");
+    assert_eq!(environ.get("REQUEST_URI"), Some("/?q=1"));
+}
+
+#[test]
 fn a_plain_get_has_the_variables_of_rfc_3875_and_wsgi() {
     let environ = built(&request("/app/x?a=%20b&c", &[("Host", b"example.org:81"), ("Accept", b"*/*")]), |_| {});
     let mut entries: Vec<(&str, &str)> = environ.entries().iter().map(|(name, value)| (&**name, &**value)).collect();

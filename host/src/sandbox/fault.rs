@@ -86,6 +86,8 @@ fn describe(error: &wasmtime::Error) -> String {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
+    // wasmtime's words, which know nothing of our limits' names.
+    let cause = if cause.contains("hostcalls has been exhausted") { format!("{cause} (hostcall-max)") } else { cause };
     match backtrace(error) {
         Some(stack) => printable(&format!("{cause}; at: {stack}"), TEXT_MAX),
         None => printable(&cause, TEXT_MAX),

@@ -45,12 +45,13 @@ impl SlotReset {
         if !PoolingAllocationConfig::is_pagemap_scan_available() {
             return Self::Madvise { because: "this kernel has no PAGEMAP_SCAN (Linux 6.7 or newer has)" };
         }
-        if cgroup_forbids_swap(Path::new("/sys/fs/cgroup"), Path::new("/proc/self/cgroup")) {
-            return Self::PagemapScan { because: "the cgroup's memory.swap.max is 0", watch: false };
-        }
         match fs::read_to_string(SWAPS) {
             Ok(swaps) if !any_swap(&swaps) => {
                 Self::PagemapScan { because: "/proc/swaps is empty (and watched)", watch: true }
+            }
+            // Not watched: whoever may raise it may as well attach a debugger.
+            _ if cgroup_forbids_swap(Path::new("/sys/fs/cgroup"), Path::new("/proc/self/cgroup")) => {
+                Self::PagemapScan { because: "the cgroup's memory.swap.max is 0", watch: false }
             }
             Ok(_) => {
                 Self::Madvise { because: "this machine has swap; set memory.swap.max (systemd: MemorySwapMax) to 0" }

@@ -28,6 +28,9 @@ pub(crate) const SUBCOMMAND: &str = "prepare-component";
 /// Longest line the parent takes from its child, whose log lines are guest text.
 const LINE_MAX: u64 = 1 << 20;
 
+/// Longest order: a configuration's grants and limits.
+const ORDER_MAX: u64 = 64 << 20;
+
 /// Address space beyond `compile-memory-max`: memories are reserved whole (4 GiB each) and filled
 /// only as far as the guest's own limit lets them.
 const RESERVATIONS: u64 = 64 << 30;
@@ -214,7 +217,7 @@ pub fn serve_parent() -> ExitCode {
 fn obey() -> std::io::Result<()> {
     let mut stdin = std::io::stdin().lock();
     let mut line = Vec::new();
-    (&mut stdin).take(LINE_MAX).read_until(b'\n', &mut line)?;
+    (&mut stdin).take(ORDER_MAX).read_until(b'\n', &mut line)?;
     let order: Order = serde_json::from_slice(&line)?;
     // Before the first byte of what is not trusted.
     confine(&order)?;
