@@ -26,6 +26,9 @@ use libtest_mimic::{Arguments, Trial};
 use crate::hosts::Hosts;
 use crate::table::{Coverage, Row, Test};
 
+/// How many rules of PEP 3333 there are.
+const RULES: u32 = 75;
+
 fn main() -> ExitCode {
     let rows = table::rows();
     let hosts = Arc::new(Hosts::default());
@@ -66,6 +69,11 @@ fn report(rows: &[Row]) -> usize {
     for row in &missing {
         println!("MISSING: {} ({})", row.rule, row.says);
     }
+    let without_row: Vec<_> =
+        (1..=RULES).map(|number| format!("rule {number}")).filter(|rule| !is_there_once(rows, rule)).collect();
+    for rule in &without_row {
+        println!("MISSING: {rule} has no row, or more than one");
+    }
     for (column, coverage) in [("rust", (|row| &row.rust) as fn(&Row) -> &Coverage), ("python", |row| &row.python)] {
         let count = |wanted: fn(&Coverage) -> bool| rows.iter().filter(|row| wanted(coverage(row))).count();
         println!(
@@ -77,5 +85,9 @@ fn report(rows: &[Row]) -> usize {
             count(|coverage| matches!(coverage, Coverage::Missing)),
         );
     }
-    missing.len()
+    missing.len() + without_row.len()
+}
+
+fn is_there_once(rows: &[Row], rule: &str) -> bool {
+    rows.iter().filter(|row| row.rule == rule).count() == 1
 }
