@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Instant;
 
 use serde_json::json;
-use wasgi_harness::{Host, PATIENCE, Request, workspace};
+use wasgi_harness::{Host, PATIENCE, Request, guests_dir};
 
 use crate::common::{memory_kib, unlinked_files};
 
@@ -87,8 +87,7 @@ fn an_upload_of_1_gib_costs_no_memory_and_stays_within_the_default_limits() {
     const MIB: u64 = 1024;
     // The CPU limit is the default; of wall time other work on the machine takes its part. The spool is on disk, where
     // the temporary folder may be memory.
-    let host =
-        Host::serving("upload").args(["--wall-max", "5m"]).arg("--spool-dir").arg(workspace().join("target")).start();
+    let host = Host::serving("upload").args(["--wall-max", "5m"]).arg("--spool-dir").arg(guests_dir()).start();
     host.post("/warm-up", vec![b'x'; 1 << 20]).expect(200);
     let before = memory_kib(&host, "VmRSS");
     let piece = vec![b'x'; 1 << 20];
@@ -147,7 +146,7 @@ fn a_spool_in_memory_is_warned_of() {
         let host = Host::serving("hello").arg("--spool-dir").arg(dir.path()).start();
         host.log().wait_with(&["WARN", "memory", "--spool-dir"]);
     }
-    let host = Host::serving("hello").arg("--spool-dir").arg(workspace().join("target")).start();
+    let host = Host::serving("hello").arg("--spool-dir").arg(guests_dir()).start();
     let log = host.stop().log;
     assert!(!log.iter().any(|line| line.contains("spool")), "{log:#?}");
 }
