@@ -10,6 +10,7 @@ mod name;
 mod peers;
 #[cfg(test)]
 mod tests;
+mod warm;
 
 use std::fmt::{self, Display};
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub use error::{ConfigError, Place, Problem};
 pub use grants::{DirGrant, EnvVar, GrantError, Grants};
 pub use name::{AppName, NameError, TenantName};
 pub use peers::{PeersError, TrustedPeers};
+pub use warm::Warm;
 
 /// All that a host needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -70,6 +72,8 @@ pub struct AppConfig {
     pub limits: AppLimits,
     /// How many requests one instance may serve, at least 1. Default 1: each request gets a fresh instance.
     pub reuse: u32,
+    /// How many instances are made before anybody asks for them. Default none.
+    pub warm: Warm,
     /// When the app is called. Default [`RequestBody::Buffer`].
     pub request_body: RequestBody,
 }
@@ -109,6 +113,10 @@ pub struct Flags {
     pub app_limits: AppLimitsPatch,
     /// `--reuse`, for each app that says nothing of its own.
     pub reuse: Option<u32>,
+    /// `--warm-min`, for each app that says nothing of `warm`.
+    pub warm_min: Option<u32>,
+    /// `--warm-max`, likewise.
+    pub warm_max: Option<u32>,
     /// `--request-body`, for each app that says nothing of its own.
     pub request_body: Option<RequestBody>,
     /// `--env`, for a single app. Of two with one name the later counts.

@@ -11,7 +11,7 @@ use crate::net::body::BodyError;
 use crate::request_check::BadRequest;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::meter::Overrun;
-use crate::sandbox::pool::PoolError;
+use crate::sandbox::pool::{Busy, PoolError};
 
 /// Why a request got no answer from its app.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum Blame {
     Host,
 }
 
-/// When a client that found the host busy may come back.
+/// When a client whose body found no room may come back: other bodies are read in the meantime.
 const BUSY: Duration = Duration::from_secs(1);
 
 impl Error {
@@ -76,8 +76,8 @@ impl Error {
             Self::Body(BodyError::SpoolFull(_)) => "spool-full",
             Self::Body(BodyError::Spool(_)) => "spool-failed",
             Self::NoRoute => "no-route",
-            Self::Pool(PoolError::Full) => "queue-full",
-            Self::Pool(PoolError::TimedOut) => "queue-timeout",
+            Self::Pool(PoolError { busy: Busy::QueueFull, .. }) => "queue-full",
+            Self::Pool(PoolError { busy: Busy::QueueTimeout, .. }) => "queue-timeout",
             Self::Guest(fault) => fault.kind(),
         }
     }
@@ -98,7 +98,11 @@ impl Error {
 
     /// When to try again, for errors that pass.
     pub fn retry_after(&self) -> Option<Duration> {
-        (self.blame() == Blame::Capacity).then_some(BUSY)
+        match self {
+            Self::Pool(error) => Some(error.retry_after),
+            Self::Body(BodyError::SpoolFull(_)) => Some(BUSY),
+            _ => None,
+        }
     }
 
     /// What the client may know.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use etcetera::BaseStrategy as _;
 use http::{Request, Response};
 use http_body::Body;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::config::{AppName, Config};
@@ -70,6 +70,8 @@ pub struct Host {
     apps: Arc<Apps>,
     tracker: TaskTracker,
     stop: CancellationToken,
+    /// Ends what goes on beside requests when the host is dropped, drained or not.
+    _chores: DropGuard,
 }
 
 impl Host {
@@ -103,12 +105,17 @@ impl Host {
             started: Instant::now(),
             warned: AtomicU64::new(0),
         };
+        let stop = CancellationToken::new();
+        let chores_stop = stop.child_token();
+        for chore in apps.chores(&log) {
+            tracker.spawn(chores_stop.clone().run_until_cancelled_owned(chore));
+        }
         #[expect(clippy::disallowed_methods, reason = "ends with the runtime; a drain must not wait for it")]
         tokio::spawn({
             let apps = Arc::clone(&apps);
             async move { apps.watch_for_swap().await }
         });
-        Ok(Self { gateway: Arc::new(gateway), apps, tracker, stop: CancellationToken::new() })
+        Ok(Self { gateway: Arc::new(gateway), apps, tracker, stop, _chores: chores_stop.drop_guard() })
     }
 
     /// The apps, as loaded.

@@ -60,6 +60,18 @@ limits! {
         /// Handles (environ, input, files, streams) that one instance may hold.
         /// A guest that holds more leaks them.
         handles_max: u32 = 1000, from 16;
+        /// Age at which an instance that serves several requests (`reuse`) is replaced.
+        /// What leaks slowly is gone within the hour.
+        reuse_age_max: Span = Span::from_secs(3600), from Span::ZERO;
+        /// Memory over which an instance that serves several requests is replaced after the one it serves.
+        /// Half of `memory-max`: room for the next request, and for an interpreter at its usual size.
+        reuse_memory_max: Size = Size::from_mib(128), from Size::ZERO;
+        /// Handles over which an instance that serves several requests is replaced after the one it serves.
+        /// The libraries of a guest keep a dozen open; more are being leaked.
+        reuse_handles_max: u32 = 100, from 0;
+        /// Time that an instance rests between two requests, unless it is one of `warm-min`; then its memory is freed.
+        /// As long as the pause in which the same visitor may come back.
+        rest_max: Span = Span::from_secs(60), from Span::ZERO;
         /// Bytes that one request may write to the app's log; what is past it is counted and dropped.
         /// Room for a few backtraces, none for a flood.
         log_max: Size = Size::from_kib(64), from Size::ZERO;

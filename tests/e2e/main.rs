@@ -28,4 +28,5 @@ mod response;
 mod reuse;
 mod serve;
 mod shutdown;
+mod warm;
 mod wasi;

@@ -24,6 +24,57 @@ fn with_it_an_instance_serves_several_requests_and_no_more_than_that() {
 }
 
 #[test]
+pub(crate) fn an_instance_that_is_too_old_is_replaced() {
+    let host = Host::serving("hostile").args(["--reuse", "100", "--reuse-age-max", "0s"]).start();
+    assert!((0..10).all(|_| calls(&host) == 1), "each is too old after its first request");
+}
+
+#[test]
+pub(crate) fn an_instance_that_has_grown_too_large_is_replaced() {
+    // With one place the next request gets the very instance, if it is there.
+    let host = Host::serving("hostile").args(["--reuse", "100", "--concurrency-max", "1"]);
+    let host = host.args(["--reuse-memory-max", "32MiB"]).log_filter("wasgi=debug").start();
+    host.get("/memory/take?mib=16").expect(200);
+    assert_eq!(calls(&host), 2, "within it");
+    host.get("/memory/take?mib=33").expect(200);
+    assert_eq!(calls(&host), 1);
+    host.log().wait_with(&["retired", "reuse-memory-max"]);
+}
+
+#[test]
+pub(crate) fn an_instance_that_leaks_handles_is_replaced() {
+    let keeping = |handles_max: &str| {
+        let host = Host::serving("hostile").args(["--reuse", "100", "--concurrency-max", "1"]);
+        let host = host.args(["--reuse-handles-max", handles_max]).log_filter("wasgi=debug").start();
+        host.get("/keep").expect_text("kept");
+        host
+    };
+    // Three that libc opens for itself; an environ, a start-response, a writer and an input.
+    let host = keeping("7");
+    assert_eq!(calls(&host), 2);
+    // Handles that are dropped later are leaked no more.
+    for _ in 0..5 {
+        host.get("/drop-kept").expect_text("dropped");
+        host.get("/keep").expect_text("kept");
+    }
+    assert_eq!(calls(&host), 13);
+    let host = keeping("6");
+    assert_eq!(calls(&host), 1);
+    host.log().wait_with(&["retired", "reuse-handles-max"]);
+}
+
+#[test]
+pub(crate) fn an_instance_that_rests_too_long_is_dropped() {
+    let host = Host::serving("hostile").args(["--reuse", "100", "--rest-max", "0s"]).log_filter("wasgi=debug").start();
+    for _ in 0..3 {
+        let dropped = |lines: &[String]| lines.iter().filter(|line| line.contains("rested too long")).count();
+        let before = dropped(&host.log().so_far());
+        assert_eq!(calls(&host), 1);
+        host.log().wait_until("an instance that is dropped", |lines| (dropped(lines) > before).then_some(()));
+    }
+}
+
+#[test]
 fn an_instance_never_serves_two_requests_at_once() {
     let host = Host::serving("conformance").args(["--reuse", "100", "--request-body", "stream"]).start();
     let begin = || {

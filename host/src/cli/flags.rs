@@ -16,9 +16,15 @@ pub(super) struct AppFlags {
     /// Gives a single app a directory, writable unless `:ro` follows
     #[arg(long, value_name = "HOST:GUEST[:ro]")]
     dir: Vec<DirGrant>,
-    /// Requests that one instance serves, at most [default: 1, a fresh instance for each]
+    /// Requests that one instance serves, at most; up to an eighth less, so that not all end at once [default: 1, a fresh instance for each]
     #[arg(long, value_name = "N")]
     reuse: Option<u32>,
+    /// Instances of each app that are made before a request asks for them, even if none comes [default: 0]
+    #[arg(long, value_name = "N")]
+    warm_min: Option<u32>,
+    /// The same, at most, as requests ask for them; until then each is made when its request comes [default: warm-min]
+    #[arg(long, value_name = "N")]
+    warm_max: Option<u32>,
     /// Whether the app is called after its request body has come (buffer) or before (stream) [default: buffer]
     #[arg(long, value_name = "MODE")]
     request_body: Option<RequestBody>,
@@ -44,6 +50,8 @@ impl AppFlags {
             host_limits: self.host_limits,
             app_limits: self.app_limits,
             reuse: self.reuse,
+            warm_min: self.warm_min,
+            warm_max: self.warm_max,
             request_body: self.request_body,
             env: self.env,
             dirs: self.dir,

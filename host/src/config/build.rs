@@ -7,7 +7,7 @@ use crate::limits::{AppLimits, HostLimits, Span};
 use crate::router::RoutePattern;
 
 use super::{AppConfig, AppName, Config, ConfigError, Flags, Grants, ListenAddr, Place, Problem, RequestBody};
-use super::{DirGrant, EnvVar};
+use super::{DirGrant, EnvVar, Warm};
 
 impl Config {
     /// One app at `/`, or each `NAME.wasm` of a directory at `/NAME`, in the order of their names.
@@ -23,7 +23,7 @@ impl Config {
     fn from_component(component: &Path, mut flags: Flags) -> Result<Self, ConfigError> {
         let name = name_of(component)?;
         let grants = grants_of(std::mem::take(&mut flags.env), std::mem::take(&mut flags.dirs))?;
-        let app = app_of_flags(name, component.to_owned(), RoutePattern::everything(), &flags);
+        let app = app_of_flags(name, component.to_owned(), RoutePattern::everything(), &flags)?;
         Self::of_apps(vec![AppConfig { grants, ..app }], flags)
     }
 
@@ -35,7 +35,7 @@ impl Config {
             if path.extension().is_some_and(|extension| extension == "wasm") && path.is_file() {
                 let name = name_of(&path)?;
                 let route = RoutePattern::at_segment(name.as_str());
-                apps.push(app_of_flags(name, path, route, &flags));
+                apps.push(app_of_flags(name, path, route, &flags)?);
             }
         }
         if apps.is_empty() {
@@ -70,17 +70,26 @@ impl Config {
 pub(super) const GRACE: Span = Span::from_secs(30);
 
 /// An app as the flags have it, without grants.
-fn app_of_flags(name: AppName, component: PathBuf, route: RoutePattern, flags: &Flags) -> AppConfig {
-    AppConfig {
+fn app_of_flags(
+    name: AppName,
+    component: PathBuf,
+    route: RoutePattern,
+    flags: &Flags,
+) -> Result<AppConfig, ConfigError> {
+    let limits = flags.app_limits.apply(AppLimits::default());
+    let warm = Warm::of(flags.warm_min, flags.warm_max, limits.concurrency_max);
+    let flag = if flags.warm_max.is_some() { "--warm-max" } else { "--warm-min" };
+    Ok(AppConfig {
         tenant: name.as_tenant(),
         name,
         component,
         routes: vec![route],
         grants: Grants::default(),
-        limits: flags.app_limits.apply(AppLimits::default()),
+        limits,
         reuse: flags.reuse.unwrap_or(1),
+        warm: warm.map_err(|problem| ConfigError::Usage { flag, problem: problem.into() })?,
         request_body: flags.request_body.unwrap_or_default(),
-    }
+    })
 }
 
 /// `--env` and `--dir` together; no guest path twice.

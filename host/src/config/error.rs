@@ -112,6 +112,24 @@ pub enum Problem {
     /// `reuse = 0`.
     #[error("an instance serves at least one request; write 1 for a fresh instance each time")]
     ReuseZero,
+    /// More warm instances at least than at most.
+    #[error("warm-min of {min} is over warm-max, {max}; raise the one or lower the other")]
+    WarmMinOverMax {
+        /// The value of warm-min.
+        min: u32,
+        /// The value of warm-max.
+        max: u32,
+    },
+    /// More warm instances than requests can run.
+    #[error(
+        "{max} warm instances are more than concurrency-max, {concurrency_max}, lets run; lower the one or raise the other"
+    )]
+    WarmOverConcurrencyMax {
+        /// The value of warm-max.
+        max: u32,
+        /// The value of concurrency-max.
+        concurrency_max: u32,
+    },
     /// A grant that would go to several apps.
     #[error("it grants to a single app; name one APP.wasm, or use a config file, where each app has its own grants")]
     SingleAppOnly,

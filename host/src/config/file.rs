@@ -14,7 +14,7 @@ use crate::router::RoutePattern;
 
 use super::build::{self, GRACE};
 use super::{AccessLogTarget, AppConfig, AppName, Config, ConfigError, DirGrant, EnvVar, Flags, Grants};
-use super::{ListenAddr, Place, Problem, RequestBody, TenantName, TrustedPeers};
+use super::{ListenAddr, Place, Problem, RequestBody, TenantName, TrustedPeers, Warm};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -50,6 +50,7 @@ struct RawApp {
     #[serde(default)]
     routes: Vec<Spanned<String>>,
     reuse: Option<Spanned<u32>>,
+    warm: Option<Spanned<RawWarm>>,
     request_body: Option<RequestBody>,
     #[serde(default)]
     env: BTreeMap<Spanned<String>, String>,
@@ -57,6 +58,13 @@ struct RawApp {
     dir: Vec<RawDir>,
     #[serde(default)]
     limits: AppLimitsPatch,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawWarm {
+    min: Option<u32>,
+    max: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +115,7 @@ struct Common {
     limits: AppLimits,
     host_limits: HostLimits,
     reuse: u32,
+    warm: RawWarm,
     request_body: RequestBody,
     /// Empty if the file lists no tenants; then any name will do.
     tenants: BTreeSet<TenantName>,
@@ -139,6 +148,7 @@ impl Source<'_> {
             limits: flags.app_limits.apply(raw.limits.app.apply(AppLimits::default())),
             host_limits: flags.host_limits.apply(raw.limits.host.apply(HostLimits::default())),
             reuse: flags.reuse.unwrap_or(1),
+            warm: RawWarm { min: flags.warm_min, max: flags.warm_max },
             request_body: flags.request_body.unwrap_or_default(),
             tenants: self.tenants(raw.tenant)?,
         };
@@ -211,14 +221,21 @@ impl Source<'_> {
         if !taken.names.insert(name.clone()) {
             return Err(self.refused(&raw.name, "app.name", Problem::DuplicateApp(name)));
         }
+        let limits = raw.limits.apply(common.limits.clone());
+        let warm = raw.warm.as_ref().map_or(common.warm, |warm| *warm.get_ref());
+        let warm = Warm::of(warm.min, warm.max, limits.concurrency_max).map_err(|problem| match &raw.warm {
+            Some(warm) => self.refused(warm, "app.warm", problem),
+            None => self.refused(&raw.name, "app.limits.concurrency-max", problem),
+        })?;
         let app = AppConfig {
             routes: self.routes(&raw, &name, &mut taken.routes)?,
             tenant: self.tenant(raw.tenant.as_ref(), &name, &common.tenants)?,
             name,
             component: self.path(&raw.component),
             grants: Grants { env: self.env(raw.env)?, dirs: self.dirs(raw.dir)? },
-            limits: raw.limits.apply(common.limits.clone()),
+            limits,
             reuse: self.reuse(raw.reuse.as_ref())?.unwrap_or(common.reuse),
+            warm,
             request_body: raw.request_body.unwrap_or(common.request_body),
         };
         build::check_limits(&app, &common.host_limits)

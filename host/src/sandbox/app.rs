@@ -1,8 +1,10 @@
 //! One app: its compiled code, its terms and its pool.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
@@ -12,11 +14,13 @@ use crate::limits::AppLimits;
 use crate::sandbox::bindings;
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::fault::Fault;
+use crate::sandbox::instance::Instance;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
-use crate::sandbox::pool::{Lease, Pool, PoolError};
+use crate::sandbox::pool::{Lease, Pool, PoolError, warm};
 use crate::sandbox::prepare::{self, Artifact, Refusal};
 use crate::sandbox::store::{Guest, Terms, build_store};
+use crate::sandbox::wear;
 
 /// An app that is ready to serve.
 pub struct App {
@@ -28,6 +32,8 @@ pub struct App {
     /// Replaced as a whole when the engine is.
     code: RwLock<Arc<Code>>,
     pool: Arc<Pool>,
+    /// Instances made so far.
+    made: AtomicU32,
 }
 
 /// A component, compiled and linked into one engine.
@@ -49,7 +55,16 @@ pub(crate) struct AppSettings {
 impl App {
     pub(crate) fn new(settings: AppSettings, terms: Arc<Terms>, code: Code, pool: Arc<Pool>) -> Self {
         let AppSettings { name, tenant, reuse, request_body } = settings;
-        Self { name, tenant, terms, reuse, request_body, code: RwLock::new(Arc::new(code)), pool }
+        Self {
+            name,
+            tenant,
+            terms,
+            reuse,
+            request_body,
+            code: RwLock::new(Arc::new(code)),
+            pool,
+            made: AtomicU32::new(0),
+        }
     }
 
     /// The app's name, unique on its host.
@@ -85,7 +100,7 @@ impl App {
     /// Whether a request could be taken or queued now; asked before its body is read.
     ///
     /// # Errors
-    /// [`PoolError::Full`].
+    /// [`PoolError`] with [`Busy::QueueFull`](crate::sandbox::pool::Busy::QueueFull).
     pub fn admits(&self) -> Result<(), PoolError> {
         self.pool.admits()
     }
@@ -106,10 +121,43 @@ impl App {
         Arc::clone(&self.code.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// How many requests the next instance may serve: [`App::reuse`], or a little less.
+    pub(crate) fn requests_max(&self) -> u32 {
+        wear::requests_max(self.reuse, self.made.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether some of its instances are to be made before anybody asks for them.
+    pub(crate) fn wants_warm(&self) -> bool {
+        self.pool.wants_warm()
+    }
+
+    /// Keeps warm instances made, until dropped. What they print before
+    /// their first request goes to `log`.
+    pub(crate) async fn keep_warm(self: Arc<Self>, log: Arc<dyn GuestLog>) {
+        let make = |slot| {
+            let (app, log) = (Arc::clone(&self), Arc::clone(&log));
+            async move { app.make_warm(slot, log).await }
+        };
+        warm::fill(Arc::clone(&self.pool), make).await;
+    }
+
+    async fn make_warm(&self, slot: OwnedSemaphorePermit, log: Arc<dyn GuestLog>) -> Option<Instance> {
+        let code = self.code();
+        let meter = Arc::new(Meter::start(self.limits(), Arc::new(Client::default())));
+        let started = Instance::start(self, (Arc::clone(&code), slot), Arc::clone(&log), Arc::clone(&meter));
+        let fault = match meter.supervise(code.ticker(), started).await {
+            Ok(Ok(instance)) => return Some(instance),
+            Ok(Err(fault)) => fault,
+            Err(overrun) => Fault::Overrun { overrun, backtrace: None },
+        };
+        log.fault(&fault);
+        None
+    }
+
     /// Serves new instances from `code`; those at rest are dropped, those at work finish.
     pub(crate) fn replace_code(&self, code: Code) {
         *self.code.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(code);
-        self.pool.retire_idle();
+        self.pool.retire_all();
     }
 }
 

@@ -4,7 +4,8 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::oneshot;
 use wasmtime::Engine;
@@ -15,7 +16,7 @@ use crate::sandbox::app::{App, AppSettings, Code};
 use crate::sandbox::engine::{self, Needs, PoolPlan};
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::output::GuestLog;
-use crate::sandbox::pool::{Pool, Slots};
+use crate::sandbox::pool::{Pool, Slots, reaper};
 use crate::sandbox::prepare::{Artifact, PrepareError, Refusal, Workshop};
 use crate::sandbox::reset::{self, SlotReset};
 use crate::sandbox::store::Terms;
@@ -53,6 +54,7 @@ pub struct Apps {
     /// What the apps were loaded from, to load them again into another engine.
     artifacts: Vec<Artifact>,
     plan: PoolPlan,
+    slots: Arc<Slots>,
     /// Keeps the artifacts' folder.
     _workshop: Workshop,
 }
@@ -94,7 +96,7 @@ impl Apps {
         let apps = configs.iter().zip(&artifacts).zip(terms).map(|((config, artifact), terms)| {
             let code = Code::load(&engine, &ticker, artifact)
                 .map_err(|error| refused(config, Refusal::Link(crate::text::printable(&format!("{error:#}"), 2048))))?;
-            let pool = Pool::new(&config.limits, Arc::clone(&slots));
+            let pool = Pool::new(&config.limits, config.warm, Arc::clone(&slots));
             Ok(Arc::new(App::new(settings(config), terms, code, pool)))
         });
         let apps: Vec<Arc<App>> = apps.collect::<Result<_, LoadError>>()?;
@@ -103,7 +105,7 @@ impl Apps {
             let tried = app.code().try_instance(app.terms(), log(&config.name)).await;
             tried.map_err(|refusal| refused(config, refusal))?;
         }
-        Ok(Self { apps, artifacts, plan, _workshop: workshop })
+        Ok(Self { apps, artifacts, plan, slots, _workshop: workshop })
     }
 
     /// The apps, in the order of their configuration.
@@ -114,6 +116,17 @@ impl Apps {
     /// What each app's component is.
     pub fn artifacts(&self) -> &[Artifact] {
         &self.artifacts
+    }
+
+    /// What goes on beside requests for as long as the host serves: warm instances are made, and those
+    /// that nobody needs are dropped. To be spawned, each on its own.
+    pub fn chores(&self, log: &LogMaker) -> Vec<BoxFuture<'static, ()>> {
+        let reaper = reaper::of(&self.slots).boxed();
+        let fillers = self.apps.iter().filter(|app| app.wants_warm()).map(|app| {
+            let log = log(app.name());
+            Arc::clone(app).keep_warm(log).boxed()
+        });
+        std::iter::once(reaper).chain(fillers).collect()
     }
 
     /// Keeps slot reset safe for as long as the host runs: if swap appears while the scan is on, new

@@ -91,6 +91,24 @@ impl Outlet {
 }
 
 impl Guest {
+    /// Takes a request in hand; the handles that the guest is called with.
+    pub(crate) fn begin(&mut self, request: Request) -> (Resource<EnvironHandle>, Resource<StartResponseHandle>) {
+        let serial = request.serial;
+        self.request = Some(request);
+        (self.own(serial), self.own(serial))
+    }
+
+    /// A new handle for the guest, which names the request `serial`.
+    fn own<T: 'static>(&mut self, serial: u32) -> Resource<T> {
+        self.gateway_handles += 1;
+        Resource::new_own(serial)
+    }
+
+    /// The guest has dropped a handle, of whichever request.
+    fn disown(&mut self) {
+        self.gateway_handles = self.gateway_handles.saturating_sub(1);
+    }
+
     /// The request in hand, if the handle belongs to it.
     fn request(&mut self, rep: u32) -> Option<&mut Request> {
         self.request.as_mut().filter(|request| request.serial == rep)
@@ -118,18 +136,17 @@ impl gateway::HostEnviron for Guest {
         this: Resource<EnvironHandle>,
     ) -> wasmtime::Result<Result<Resource<InputHandle>, gateway::InputError>> {
         let rep = this.rep();
-        Ok(match self.request(rep) {
-            None => Err(gateway::InputError::Closed),
-            Some(request) if request.client.has_left() => Err(gateway::InputError::Closed),
-            Some(request) if request.input_taken => Err(gateway::InputError::Taken),
-            Some(request) => {
-                request.input_taken = true;
-                Ok(Resource::new_own(rep))
-            }
-        })
+        match self.request(rep) {
+            None => return Ok(Err(gateway::InputError::Closed)),
+            Some(request) if request.client.has_left() => return Ok(Err(gateway::InputError::Closed)),
+            Some(request) if request.input_taken => return Ok(Err(gateway::InputError::Taken)),
+            Some(request) => request.input_taken = true,
+        }
+        Ok(Ok(self.own(rep)))
     }
 
     fn drop(&mut self, _this: Resource<EnvironHandle>) -> wasmtime::Result<()> {
+        self.disown();
         Ok(())
     }
 }
@@ -158,6 +175,7 @@ impl gateway::HostInput for Guest {
     }
 
     fn drop(&mut self, _this: Resource<InputHandle>) -> wasmtime::Result<()> {
+        self.disown();
         Ok(())
     }
 }
@@ -181,12 +199,13 @@ impl gateway::HostStartResponse for Guest {
         };
         let head = Head::parse(&status, &headers, &terms.limits);
         Ok(match request.response.call(head, exc_info.is_some()) {
-            Ok(()) => Ok(Resource::new_own(rep)),
+            Ok(()) => Ok(self.own(rep)),
             Err(refused) => Err(refused.into()),
         })
     }
 
     fn drop(&mut self, _this: Resource<StartResponseHandle>) -> wasmtime::Result<()> {
+        self.disown();
         Ok(())
     }
 }
@@ -225,6 +244,7 @@ impl gateway::HostWriter for Guest {
     }
 
     fn drop(&mut self, _this: Resource<WriterHandle>) -> wasmtime::Result<()> {
+        self.disown();
         Ok(())
     }
 }

@@ -10,9 +10,9 @@ use http::HeaderValue;
 use http::header::CONTENT_LENGTH;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wasmtime::Store;
-use wasmtime::component::Resource;
 
 use crate::client::Client;
 use crate::environ::Environ;
@@ -26,19 +26,20 @@ use crate::sandbox::fault::Fault;
 use crate::sandbox::host_calls::Request;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
-use crate::sandbox::pool::{Lease, Start};
+use crate::sandbox::pool::{Lease, Place, Start};
 use crate::sandbox::start_response::{Finish, Misuse};
 use crate::sandbox::store::{Guest, build_store};
+use crate::sandbox::wear::Wear;
 
 /// One live instantiation in one store.
-pub(crate) struct Instance {
+pub struct Instance {
     // Dropped in this order: the store gives its memory back before the slot counts as free.
     store: Store<Guest>,
     exports: bindings::App,
     slot: OwnedSemaphorePermit,
     /// What it was made of; an instance of replaced code is not used again.
     code: Arc<Code>,
-    served: u32,
+    wear: Wear,
 }
 
 /// What a guest is called with.
@@ -147,8 +148,8 @@ async fn in_instance(app: &App, lease: Lease, call: Call, work: Work) -> Result<
     let (start, place) = lease.take();
     let slot = match start {
         // Of code that was replaced while the instance was handed over: only its slot is of use.
-        Start::Reuse(instance) if !Arc::ptr_eq(&instance.code, &code) => Err(instance.into_slot()),
-        Start::Reuse(instance) => Ok(instance),
+        Start::Ready(instance) if !Arc::ptr_eq(&instance.code, &code) => Err(instance.into_slot()),
+        Start::Ready(instance) => Ok(instance),
         Start::Fresh(slot) => Err(slot),
     };
     let mut instance = match slot {
@@ -160,14 +161,18 @@ async fn in_instance(app: &App, lease: Lease, call: Call, work: Work) -> Result<
     };
     let outcome = instance.call(call, head).await;
     // Faults of conduct leave a sound instance, but one that is better not trusted with more.
-    if outcome.is_ok() && instance.served < app.reuse() && Arc::ptr_eq(&instance.code, &app.code()) {
-        place.give_back(instance);
+    if outcome.is_ok() {
+        instance.rest(app, &place);
     }
     outcome
 }
 
 impl Instance {
-    async fn start(
+    /// Makes an instance of `code` in a slot.
+    ///
+    /// # Errors
+    /// [`Fault`] of its start functions, or of the host.
+    pub(crate) async fn start(
         app: &App,
         (code, slot): (Arc<Code>, OwnedSemaphorePermit),
         log: Arc<dyn GuestLog>,
@@ -176,7 +181,7 @@ impl Instance {
         fail::fail_point!("instantiate", |_| Err(Fault::Instantiate("failure point".into())));
         let mut store = build_store(code.engine(), Arc::clone(app.terms()), meter, log);
         match code.pre().instantiate_async(&mut store).await {
-            Ok(exports) => Ok(Self { store, exports, slot, code, served: 0 }),
+            Ok(exports) => Ok(Self { store, exports, slot, code, wear: Wear::new(app.requests_max()) }),
             Err(error) => {
                 let out_of_memory = store.data_mut().limiter.take_refused();
                 Err(Fault::from_instantiation(&error, out_of_memory))
@@ -189,7 +194,7 @@ impl Instance {
         self.slot
     }
 
-    /// Readies an instance that has served before for its next request.
+    /// Readies an instance that rested for its next request, under whose id its output stands from now on.
     fn begin(&mut self, log: Arc<dyn GuestLog>, meter: Arc<Meter>) {
         let guest = self.store.data_mut();
         guest.meter = meter;
@@ -200,11 +205,9 @@ impl Instance {
     }
 
     async fn call(&mut self, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {
-        self.served += 1;
-        let serial = self.served;
+        let serial = self.wear.begin();
         let head_only = call.head_only;
-        self.store.data_mut().request = Some(Request::new(serial, call, head));
-        let (environ, start_response) = (Resource::new_own(serial), Resource::new_own(serial));
+        let (environ, start_response) = self.store.data_mut().begin(Request::new(serial, call, head));
         let returned = self.exports.call_application(&mut self.store, environ, start_response).await;
 
         let guest = self.store.data_mut();
@@ -230,9 +233,25 @@ impl Instance {
     }
 }
 
+impl Instance {
+    /// Puts it to rest if it may serve once more.
+    fn rest(mut self, app: &App, place: &Place) {
+        if self.wear.is_spent() {
+            return;
+        }
+        let held = self.store.data_mut().held();
+        match self.wear.rest_until(app.limits(), held, Instant::now()) {
+            Ok(until) => place.give_back(self, until),
+            Err(why) => {
+                tracing::debug!(app = %app.name(), served = self.wear.served(), ?held, %why, "instance retired")
+            }
+        }
+    }
+}
+
 impl std::fmt::Debug for Instance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Instance").field("served", &self.served).finish_non_exhaustive()
+        f.debug_struct("Instance").field("wear", &self.wear).finish_non_exhaustive()
     }
 }
 

@@ -25,6 +25,11 @@ impl MemoryLimiter {
         Self { max: usize::try_from(max).unwrap_or(usize::MAX), held: 0, refused: false, growing: 0, exhausted: false }
     }
 
+    /// Bytes that the store holds.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
     /// Whether a growth was refused since the last call.
     pub(crate) fn take_refused(&mut self) -> bool {
         std::mem::take(&mut self.refused)

@@ -2,7 +2,7 @@
 //!
 //! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`) lives as long as the
 //! process; an *app* ([`app`], [`apps`], [`pool`], [`prepare`]) as long as its version is deployed; an
-//! *instance* (`store`, [`instance`]) as long as the requests it serves.
+//! *instance* (`store`, [`instance`], `wear`) as long as the requests it serves.
 
 pub mod app;
 pub mod apps;
@@ -21,3 +21,4 @@ pub(crate) mod reset;
 pub mod start_response;
 mod store;
 mod wasi;
+mod wear;

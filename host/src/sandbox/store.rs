@@ -13,6 +13,7 @@ use crate::sandbox::limiter::MemoryLimiter;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::{GuestLog, Output};
 use crate::sandbox::wasi;
+use crate::sandbox::wear::Held;
 
 /// What all instances of an app share: what it may use and what it was granted.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Guest {
     pub(crate) meter: Arc<Meter>,
     pub(crate) output: Output,
     table: ResourceTable,
+    /// Handles of `wasgi:gateway` that the guest holds, of this request and of earlier ones.
+    pub(crate) gateway_handles: usize,
     /// Made at the first WASI call: many requests make none, and the context costs several
     /// allocations and an open file per granted directory.
     wasi: Option<WasiCtx>,
@@ -48,6 +51,12 @@ impl Guest {
     /// The WASI handles that the guest holds.
     pub(crate) fn handles(&mut self) -> &mut ResourceTable {
         &mut self.table
+    }
+
+    /// What the guest holds.
+    pub(crate) fn held(&mut self) -> Held {
+        let wasi = if self.table.is_empty() { 0 } else { self.table.iter_mut().count() };
+        Held { memory: self.limiter.held(), handles: wasi + self.gateway_handles }
     }
 }
 
@@ -69,6 +78,7 @@ pub(crate) fn build_store(
         terms,
         meter,
         table,
+        gateway_handles: 0,
         wasi: None,
     };
     #[expect(clippy::disallowed_methods, reason = "the one place that may make a store")]

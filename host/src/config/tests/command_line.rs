@@ -34,6 +34,7 @@ fn a_single_file_is_at_the_root_and_named_after_itself() {
         },
         limits: AppLimits { queue_max: 0, ..AppLimits::default() },
         reuse: 5,
+        warm: Warm::default(),
         request_body: RequestBody::Stream,
     };
     assert_eq!(config.apps, [expected]);

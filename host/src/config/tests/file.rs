@@ -26,6 +26,7 @@ fn a_whole_file_becomes_a_config() {
         component = "shop.wasm"
         routes = ["/", "shop.example.org/api"]
         reuse = 3
+        warm = { min = 1, max = 2 }
         request-body = "stream"
         env = { KEY = "value", "odd.key" = "" }
         [[app.dir]]
@@ -60,6 +61,7 @@ fn a_whole_file_becomes_a_config() {
     assert_eq!(shop.component, dir.join("shop.wasm"));
     assert_eq!(shop.routes, ["/".parse().unwrap(), "shop.example.org/api".parse().unwrap()]);
     assert_eq!((shop.reuse, shop.request_body), (3, RequestBody::Stream));
+    assert_eq!(shop.warm, Warm { min: 1, max: 2 });
     let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     assert_eq!(shop.grants.env, [variable("KEY", "value"), variable("odd.key", "")].into());
     assert_eq!(
@@ -170,6 +172,8 @@ fn what_does_not_go_together_is_refused_where_it_stands() {
         (&second("b", "/../c"), "host.toml:9: app.routes: prefix \"/../c\" has a `.` or `..` segment"),
         (&second("B", "/c"), "host.toml:6: app.name: \"B\" is not a name"),
         ("[[app]]\nname = \"a\"\ncomponent = \"a\"", "host.toml:2: app.routes: app a has no route"),
+        (&format!("{APP}warm = {{ min = 3, max = 2 }}"), "host.toml:5: app.warm: warm-min of 3 is over warm-max, 2"),
+        (&format!("{APP}warm = {{ max = 65 }}"), "host.toml:5: app.warm: 65 warm instances are more than"),
         (&format!("{APP}reuse = 0"), "host.toml:5: app.reuse: an instance serves at least one request"),
         (&format!("{APP}tenant = \"A\""), "host.toml:5: app.tenant: \"A\" is not a name"),
         (
