@@ -8,10 +8,12 @@ mod file;
 mod grants;
 mod name;
 mod peers;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod warm;
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,6 +29,7 @@ pub use error::{ConfigError, Place, Problem};
 pub use grants::{DirGrant, EnvVar, GrantError, Grants};
 pub use name::{AppName, NameError, TenantName};
 pub use peers::{PeersError, TrustedPeers};
+pub use tenant::TenantConfig;
 pub use warm::Warm;
 
 /// All that a host needs to know before it starts.
@@ -36,8 +39,12 @@ pub struct Config {
     pub listen: Vec<ListenAddr>,
     /// At least one app. Names and routes are unique.
     pub apps: Vec<AppConfig>,
+    /// What was said of tenants. A tenant may have apps and stand nowhere here.
+    pub tenants: BTreeMap<TenantName, TenantConfig>,
     /// What the host as a whole may use.
     pub limits: HostLimits,
+    /// How the memory of an instance is made clean for the next. Default [`ResetMode::Auto`].
+    pub slot_reset: ResetMode,
     /// Whose `X-Request-Id` is taken over. Default nobody's.
     pub trusted_peers: TrustedPeers,
     /// How long requests may go on once the host was told to stop. Default 30 s.
@@ -89,6 +96,18 @@ pub enum RequestBody {
     Stream,
 }
 
+/// How the memory of an instance is made clean for the next one. There is no way to ask for the fast way
+/// where it is not safe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetMode {
+    /// The fast way (`pagemap_scan`) where nothing can be swapped, the other elsewhere.
+    #[default]
+    Auto,
+    /// The way that is safe everywhere.
+    Madvise,
+}
+
 /// Where the access log goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum AccessLogTarget {
@@ -123,6 +142,8 @@ pub struct Flags {
     pub env: Vec<EnvVar>,
     /// `--dir`, for a single app.
     pub dirs: Vec<DirGrant>,
+    /// `--slot-reset`.
+    pub slot_reset: Option<ResetMode>,
     /// `--grace`.
     pub grace: Option<Span>,
     /// `--spool-dir`.

@@ -59,6 +59,7 @@ impl Error {
             Self::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
+            Self::Pool(PoolError { busy: Busy::Tenant, .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Body(BodyError::SpoolFull(_)) | Self::Pool(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Body(BodyError::Spool(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NoRoute => StatusCode::NOT_FOUND,
@@ -78,6 +79,7 @@ impl Error {
             Self::NoRoute => "no-route",
             Self::Pool(PoolError { busy: Busy::QueueFull, .. }) => "queue-full",
             Self::Pool(PoolError { busy: Busy::QueueTimeout, .. }) => "queue-timeout",
+            Self::Pool(PoolError { busy: Busy::Tenant, .. }) => "tenant-busy",
             Self::Guest(fault) => fault.kind(),
         }
     }
@@ -111,6 +113,7 @@ impl Error {
             Self::BadRequest(error) => error.to_string(),
             Self::Body(BodyError::Broken(_)) => "The request body broke off or is malformed.".into(),
             Self::Body(BodyError::Spool(_)) => "The server cannot take the request body.".into(),
+            Self::Pool(PoolError { busy: Busy::Tenant, .. }) => "Too many requests for this site; try again.".into(),
             Self::Body(BodyError::SpoolFull(_)) | Self::Pool(_) => "The server is busy; try again.".into(),
             Self::Body(BodyError::TooLarge(max)) => format!("The request body is longer than {max}."),
             Self::Body(BodyError::TooSlow) => "The request body came too slowly.".into(),

@@ -86,7 +86,7 @@ impl Host {
         let cache = open_cache(config)?;
         let workshop = Workshop::new(setting.compiler, cache, config.limits.clone())?;
         let log = |app: &AppName| AppLog::new(app.clone(), None) as Arc<dyn GuestLog>;
-        let apps = Arc::new(Apps::load(&config.apps, workshop, &config.limits, &log).await?);
+        let apps = Arc::new(Apps::load(config, workshop, &log).await?);
 
         let routes = config
             .apps

@@ -218,6 +218,44 @@ pub(crate) fn a_full_queue_is_answered_with_503_and_one_that_takes_too_long_too(
 }
 
 #[test]
+fn a_tenant_over_its_quota_is_answered_with_429_and_its_neighbours_are_served() {
+    let app = |name: &str, tenant: &str| {
+        format!(
+            "[[app]]\nname = \"{name}\"\ntenant = \"{tenant}\"\nroutes = [\"/{name}\"]\n\
+             component = \"$GUESTS/conformance.wasm\"\nrequest-body = \"stream\"\n"
+        )
+    };
+    let toml = format!(
+        "access-log-format = \"json\"\n[limits]\nqueue-max = 1\nqueue-wait-max = \"300ms\"\n\
+         [[tenant]]\nname = \"acme\"\nconcurrency-max = 2\n[[tenant]]\nname = \"other\"\n{}{}{}",
+        app("one", "acme"),
+        app("two", "acme"),
+        app("three", "other"),
+    );
+    let host = Host::config(&toml).start();
+    // One request in each of the tenant's apps.
+    let mut running: Vec<Conn> = ["one", "two"]
+        .iter()
+        .map(|name| {
+            let mut conn = host.connect();
+            let path = format!("/{name}/gate/input");
+            conn.send(Request::new("POST", &path).header("Transfer-Encoding", "chunked").bytes());
+            assert_eq!(conn.head().status, 200);
+            conn
+        })
+        .collect();
+    for path in ["/one/hello", "/two/hello"] {
+        let response = host.get(path);
+        response.expect(429);
+        assert!(response.header("Retry-After").is_some(), "{response:?}");
+        assert_eq!(access_entry(&host, &response.request_id())["error"], "tenant-busy");
+    }
+    host.get("/three/hello").expect_text("hello");
+    running.pop().unwrap().send_chunk("").chunks_until("first\nsecond\nlast\n");
+    host.get("/one/hello").expect_text("hello");
+}
+
+#[test]
 fn a_client_that_leaves_is_in_the_log_as_499() {
     let host = Host::serving("hostile").args(["--access-log-format", "json"]).start();
     for (number, how) in ["close", "half-close", "reset"].into_iter().enumerate() {

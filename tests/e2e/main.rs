@@ -24,6 +24,7 @@ mod limits;
 mod limits_of_host;
 mod request_body;
 mod request_body_refused;
+mod reset;
 mod response;
 mod reuse;
 mod serve;

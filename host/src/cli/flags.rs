@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::config::{DirGrant, EnvVar, Flags, RequestBody};
+use crate::config::{DirGrant, EnvVar, Flags, RequestBody, ResetMode};
 use crate::limits::{AppLimitsPatch, HostLimitsPatch};
 
 /// What an app is given and may use.
@@ -34,6 +34,10 @@ pub(super) struct AppFlags {
     /// Where request bodies wait that are too large for memory [default: /var/tmp]
     #[arg(long, value_name = "DIR")]
     spool_dir: Option<PathBuf>,
+    /// How an instance's memory is made clean for the next: `auto` takes the fast way where nothing can be swapped,
+    /// `madvise` never [default: auto]
+    #[arg(long, value_name = "WAY")]
+    slot_reset: Option<ResetMode>,
     /// Shows errors in full to clients; for development only
     #[arg(long)]
     pub(super) dev: bool,
@@ -57,6 +61,7 @@ impl AppFlags {
             dirs: self.dir,
             spool_dir: self.spool_dir,
             cache_dir: self.cache,
+            slot_reset: self.slot_reset,
             ..Flags::default()
         }
     }

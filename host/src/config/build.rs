@@ -1,5 +1,6 @@
 //! Configurations from the command line alone, and the checks that all configurations share.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,7 +56,9 @@ impl Config {
         Ok(Self {
             listen: if flags.listen.is_empty() { vec![ListenAddr::default()] } else { flags.listen },
             apps,
+            tenants: BTreeMap::new(),
             limits,
+            slot_reset: flags.slot_reset.unwrap_or_default(),
             trusted_peers: super::TrustedPeers::default(),
             grace: flags.grace.unwrap_or(GRACE),
             spool_dir: flags.spool_dir,

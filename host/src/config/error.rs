@@ -92,6 +92,9 @@ pub enum Problem {
     /// Two tenants of one name.
     #[error("tenant {0} is listed twice; delete one")]
     DuplicateTenant(TenantName),
+    /// `concurrency-max = 0` for a tenant.
+    #[error("no request of tenant {0} could ever run; write at least 1, or take its apps out")]
+    TenantShutOut(TenantName),
     /// A tenant that is not in the list.
     #[error("there is no tenant {0}; add a [[tenant]] of that name or correct this one")]
     UnknownTenant(TenantName),

@@ -14,7 +14,7 @@ use crate::router::RoutePattern;
 
 use super::build::{self, GRACE};
 use super::{AccessLogTarget, AppConfig, AppName, Config, ConfigError, DirGrant, EnvVar, Flags, Grants};
-use super::{ListenAddr, Place, Problem, RequestBody, TenantName, TrustedPeers, Warm};
+use super::{ListenAddr, Place, Problem, RequestBody, ResetMode, TenantConfig, TenantName, TrustedPeers, Warm};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -25,6 +25,7 @@ struct RawConfig {
     grace: Option<Span>,
     spool_dir: Option<PathBuf>,
     cache: Option<PathBuf>,
+    slot_reset: Option<ResetMode>,
     access_log: Option<String>,
     access_log_format: Option<Spanned<String>>,
     #[serde(default)]
@@ -39,6 +40,7 @@ struct RawConfig {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RawTenant {
     name: Spanned<String>,
+    concurrency_max: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -118,7 +120,7 @@ struct Common {
     warm: RawWarm,
     request_body: RequestBody,
     /// Empty if the file lists no tenants; then any name will do.
-    tenants: BTreeSet<TenantName>,
+    tenants: BTreeMap<TenantName, TenantConfig>,
 }
 
 /// What the apps before have for themselves.
@@ -158,7 +160,9 @@ impl Source<'_> {
         Ok(Config {
             listen: if flags.listen.is_empty() { listen } else { flags.listen },
             apps: self.apps(raw.app, &common)?,
+            tenants: common.tenants,
             limits: common.host_limits,
+            slot_reset: flags.slot_reset.or(raw.slot_reset).unwrap_or_default(),
             trusted_peers,
             grace: flags.grace.or(raw.grace).unwrap_or(GRACE),
             spool_dir: flags.spool_dir.or(raw.spool_dir.map(|dir| self.path(&dir))),
@@ -193,11 +197,15 @@ impl Source<'_> {
         }
     }
 
-    fn tenants(self, raw: Vec<RawTenant>) -> Result<BTreeSet<TenantName>, ConfigError> {
-        let mut tenants = BTreeSet::new();
-        for RawTenant { name } in raw {
+    fn tenants(self, raw: Vec<RawTenant>) -> Result<BTreeMap<TenantName, TenantConfig>, ConfigError> {
+        let mut tenants = BTreeMap::new();
+        for RawTenant { name, concurrency_max } in raw {
             let tenant: TenantName = self.parsed("tenant.name", &name)?;
-            if !tenants.insert(tenant.clone()) {
+            if let Some(max) = concurrency_max.as_ref().filter(|max| *max.get_ref() == 0) {
+                return Err(self.refused(max, "tenant.concurrency-max", Problem::TenantShutOut(tenant)));
+            }
+            let config = TenantConfig { concurrency_max: concurrency_max.map(Spanned::into_inner) };
+            if tenants.insert(tenant.clone(), config).is_some() {
                 return Err(self.refused(&name, "tenant.name", Problem::DuplicateTenant(tenant)));
             }
         }
@@ -268,11 +276,11 @@ impl Source<'_> {
         self,
         raw: Option<&Spanned<String>>,
         app: &AppName,
-        known: &BTreeSet<TenantName>,
+        known: &BTreeMap<TenantName, TenantConfig>,
     ) -> Result<TenantName, ConfigError> {
         let Some(raw) = raw else { return Ok(app.as_tenant()) };
         let tenant: TenantName = self.parsed("app.tenant", raw)?;
-        if known.is_empty() || known.contains(&tenant) {
+        if known.is_empty() || known.contains_key(&tenant) {
             return Ok(tenant);
         }
         Err(self.refused(raw, "app.tenant", Problem::UnknownTenant(tenant)))

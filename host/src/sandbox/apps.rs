@@ -1,25 +1,25 @@
 //! All apps of one host and the engine they share.
 
-use std::io::{self, Read as _, Seek as _};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use rustix::event::{PollFd, PollFlags, poll};
-use tokio::sync::oneshot;
 use wasmtime::Engine;
 
-use crate::config::{AppConfig, AppName};
-use crate::limits::{HostLimits, Size};
+use crate::config::{AppConfig, AppName, Config};
+use crate::limits::Size;
 use crate::sandbox::app::{App, AppSettings, Code};
 use crate::sandbox::engine::{self, Needs, PoolPlan};
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::output::GuestLog;
-use crate::sandbox::pool::{Pool, Slots, reaper};
+use crate::sandbox::pool::{Pool, Quotas, Slots, reaper};
 use crate::sandbox::prepare::{Artifact, PrepareError, Refusal, Workshop};
-use crate::sandbox::reset::{self, SlotReset};
+use crate::sandbox::reset::SlotReset;
+use crate::sandbox::room::Room;
 use crate::sandbox::store::Terms;
+use crate::sandbox::swap::Swaps;
 
 /// Why an app is not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,7 @@ pub struct Apps {
     /// What the apps were loaded from, to load them again into another engine.
     artifacts: Vec<Artifact>,
     plan: PoolPlan,
+    swaps: Swaps,
     slots: Arc<Slots>,
     /// Keeps the artifacts' folder.
     _workshop: Workshop,
@@ -67,12 +68,8 @@ impl Apps {
     ///
     /// # Errors
     /// [`LoadError`] of the first app that cannot be served.
-    pub async fn load(
-        configs: &[AppConfig],
-        workshop: Workshop,
-        limits: &HostLimits,
-        log: &LogMaker,
-    ) -> Result<Self, LoadError> {
+    pub async fn load(config: &Config, workshop: Workshop, log: &LogMaker) -> Result<Self, LoadError> {
+        let configs = &config.apps;
         let parallel = std::thread::available_parallelism().map_or(1, usize::from);
         let terms: Vec<_> = configs.iter().map(terms).collect::<Result<_, _>>()?;
         let prepared = configs.iter().zip(&terms).map(|(config, terms)| {
@@ -85,18 +82,16 @@ impl Apps {
             check_memory(config, artifact)?;
         }
 
-        let plan = PoolPlan {
-            instances: limits.instances_max,
-            memory_max: configs.iter().map(|config| config.limits.memory_max.bytes()).max().unwrap_or(0),
-            needs: artifacts.iter().fold(Needs::default(), |needs, artifact| needs.or(artifact.report.needs)),
-            reset: SlotReset::choose(),
-        };
+        let swaps = Swaps::of_this_machine();
+        let plan = plan(config, &artifacts, SlotReset::choose(config.slot_reset, &swaps));
         let (engine, ticker) = start_engine(&plan)?;
         let slots = Arc::new(Slots::new(plan.instances()));
+        let quotas = Quotas::new(&config.tenants);
         let apps = configs.iter().zip(&artifacts).zip(terms).map(|((config, artifact), terms)| {
             let code = Code::load(&engine, &ticker, artifact)
                 .map_err(|error| refused(config, Refusal::Link(crate::text::printable(&format!("{error:#}"), 2048))))?;
-            let pool = Pool::new(&config.limits, config.warm, Arc::clone(&slots));
+            let quota = quotas.of(&config.tenant);
+            let pool = Pool::new(&config.limits, config.warm, (Arc::clone(&slots), quota));
             Ok(Arc::new(App::new(settings(config), terms, code, pool)))
         });
         let apps: Vec<Arc<App>> = apps.collect::<Result<_, LoadError>>()?;
@@ -105,7 +100,7 @@ impl Apps {
             let tried = app.code().try_instance(app.terms(), log(&config.name)).await;
             tried.map_err(|refusal| refused(config, refusal))?;
         }
-        Ok(Self { apps, artifacts, plan, slots, _workshop: workshop })
+        Ok(Self { apps, artifacts, plan, swaps, slots, _workshop: workshop })
     }
 
     /// The apps, in the order of their configuration.
@@ -135,7 +130,7 @@ impl Apps {
         if !matches!(self.plan.reset, SlotReset::PagemapScan { watch: true, .. }) {
             return;
         }
-        let because = match swap_appears().await {
+        let because = match self.swaps.appear().await {
             Ok(()) => "swap was turned on",
             Err(error) => {
                 tracing::error!(%error, "cannot watch /proc/swaps");
@@ -163,6 +158,19 @@ impl Apps {
             app.replace_code(code);
         }
         Ok(())
+    }
+}
+
+/// The pool that these apps need.
+fn plan(config: &Config, artifacts: &[Artifact], reset: SlotReset) -> PoolPlan {
+    let instances = |app: &AppConfig| app.limits.concurrency_max.saturating_add(app.warm.max);
+    PoolPlan {
+        instances_max: config.limits.instances_max,
+        wanted: config.apps.iter().map(instances).fold(0, u32::saturating_add),
+        room: Room::of_this_machine(),
+        memory_max: config.apps.iter().map(|app| app.limits.memory_max.bytes()).max().unwrap_or(0),
+        needs: artifacts.iter().fold(Needs::default(), |needs, artifact| needs.or(artifact.report.needs)),
+        reset,
     }
 }
 
@@ -206,28 +214,5 @@ fn settings(config: &AppConfig) -> AppSettings {
         tenant: config.tenant.clone(),
         reuse: config.reuse,
         request_body: config.request_body,
-    }
-}
-
-/// Resolves when /proc/swaps lists an area. The kernel reports a change of that file as priority data,
-/// which takes a thread to wait for: the file cannot be registered with tokio without `unsafe`.
-async fn swap_appears() -> io::Result<()> {
-    let (sender, appeared) = oneshot::channel();
-    std::thread::Builder::new().name("swap-watch".into()).spawn(move || {
-        let _ = sender.send(wait_for_swap());
-    })?;
-    appeared.await.map_err(io::Error::other)?
-}
-
-fn wait_for_swap() -> io::Result<()> {
-    let mut swaps = std::fs::File::open(reset::SWAPS)?;
-    loop {
-        let mut text = String::new();
-        swaps.rewind()?;
-        swaps.read_to_string(&mut text)?;
-        if reset::any_swap(&text) {
-            return Ok(());
-        }
-        poll(&mut [PollFd::new(&swaps, PollFlags::PRI)], None)?;
     }
 }

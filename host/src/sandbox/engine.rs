@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::sandbox::reset::SlotReset;
+use crate::sandbox::room::Room;
 
 /// Address space of one memory: the most a 32-bit guest can address, so that compiled code needs no
 /// bounds checks. `memory-max` caps what is really held.
@@ -20,8 +21,8 @@ const WASM_STACK: usize = 1 << 20;
 /// Stack of the fiber a guest runs on: its own, and room for the host calls it makes.
 const FIBER_STACK: usize = 2 << 20;
 
-/// Address space the pool may reserve in all, of the 128 TiB that a process has.
-const POOL_RESERVATION_MAX: u64 = 64 << 40;
+/// Least memory that an instance is reckoned with, whatever its component says.
+const INSTANCE_MEMORY_MIN: u64 = 1 << 20;
 
 /// What an instance of a component takes from the pool. Read off the compiled component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,8 +90,12 @@ pub(crate) fn initializing(memory_max: u64) -> wasmtime::Result<Engine> {
 /// What decides the size of the serving engine's pool.
 #[derive(Clone, Debug)]
 pub(crate) struct PoolPlan {
-    /// Instances that may live at a time, over all apps.
-    pub(crate) instances: u32,
+    /// Instances that may live at a time, over all apps, as the operator has it.
+    pub(crate) instances_max: u32,
+    /// Instances that the apps could have at the same time: what runs and what is warm.
+    pub(crate) wanted: u32,
+    /// What this machine has.
+    pub(crate) room: Room,
     /// The largest `memory-max` of any app.
     pub(crate) memory_max: u64,
     /// What the hungriest component takes.
@@ -104,10 +109,22 @@ const KEEP_RESIDENT_MIN: u64 = 64 << 10;
 const KEEP_RESIDENT_MAX: u64 = 8 << 20;
 
 impl PoolPlan {
-    /// The instances that fit into the address space set aside.
+    /// How many instances there will be at most: what the operator allows, the apps could have, address
+    /// space can be reserved for, and half of the available memory holds as they are from the start.
+    /// At least one.
     pub(crate) fn instances(&self) -> u32 {
+        self.instances_max.min(self.wanted).min(self.by_address_space()).min(self.by_memory()).max(1)
+    }
+
+    fn by_address_space(&self) -> u32 {
         let each = u64::from(self.needs.memories.max(1)) * (MEMORY_RESERVATION + MEMORY_GUARD);
-        self.instances.min(u32::try_from(POOL_RESERVATION_MAX / each).unwrap_or(u32::MAX)).max(1)
+        u32::try_from(self.room.address_space / each).unwrap_or(u32::MAX)
+    }
+
+    /// What they grow by comes on top; `memory-max` times all would be far more than is ever used.
+    fn by_memory(&self) -> u32 {
+        let each = self.needs.initial_memory.max(INSTANCE_MEMORY_MIN);
+        u32::try_from(self.room.memory / 2 / each).unwrap_or(u32::MAX)
     }
 
     /// Bytes of each memory that are kept between two instances: as much as an app has from the
@@ -158,6 +175,10 @@ pub(crate) fn serving(plan: &PoolPlan) -> wasmtime::Result<Engine> {
     let engine = Engine::new(&config)?;
     tracing::info!(
         instances = plan.instances(),
+        instances_max = plan.instances_max,
+        wanted_by_apps = plan.wanted,
+        fit_address_space = plan.by_address_space(),
+        fit_memory = plan.by_memory(),
         keep_resident = plan.keep_resident(),
         reset = %plan.reset,
         "instance pool reserved"
@@ -190,5 +211,37 @@ impl Hasher for StableHasher {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLENTY: PoolPlan = PoolPlan {
+        instances_max: 1000,
+        wanted: 2000,
+        room: Room { address_space: 64 << 40, memory: 64 << 30 },
+        memory_max: 256 << 20,
+        needs: Needs { memories: 1, initial_memory: 2 << 20, tables: 1, table_elements: 100 },
+        reset: SlotReset::Madvise { because: "a test" },
+    };
+
+    #[test]
+    fn the_scarcest_decides_how_many_instances_there_are() {
+        assert_eq!(PLENTY.instances(), 1000, "what the operator allows");
+        assert_eq!(PoolPlan { wanted: 64, ..PLENTY }.instances(), 64, "what the apps can have");
+        let room = Room { address_space: (4 << 40) + (1 << 40), ..PLENTY.room };
+        assert_eq!(PoolPlan { instances_max: 9999, wanted: 9999, room, ..PLENTY }.instances(), 1270);
+        let room = Room { memory: 400 << 20, ..PLENTY.room };
+        assert_eq!(PoolPlan { room, ..PLENTY.clone() }.instances(), 100, "half of it, at 2 MiB each");
+        let needs = Needs { initial_memory: 64 << 10, ..PLENTY.needs };
+        assert_eq!(PoolPlan { room, needs, ..PLENTY }.instances(), 200, "at 1 MiB each");
+    }
+
+    #[test]
+    fn there_is_always_one() {
+        let room = Room { address_space: 1, memory: 1 };
+        assert_eq!(PoolPlan { room, ..PLENTY }.instances(), 1);
     }
 }

@@ -1,6 +1,6 @@
 //! The sandbox: knows wasmtime, and nothing of the network's protocols.
 //!
-//! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`) lives as long as the
+//! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`, `room`, `swap`) lives as long as the
 //! process; an *app* ([`app`], [`apps`], [`pool`], [`prepare`]) as long as its version is deployed; an
 //! *instance* (`store`, [`instance`], `wear`) as long as the requests it serves.
 
@@ -18,7 +18,9 @@ pub mod output;
 pub mod pool;
 pub mod prepare;
 pub(crate) mod reset;
+mod room;
 pub mod start_response;
 mod store;
+mod swap;
 mod wasi;
 mod wear;

@@ -80,6 +80,17 @@ fn a_whole_file_becomes_a_config() {
 }
 
 #[test]
+fn tenants_and_the_way_of_reset_are_read() {
+    let text = format!(
+        "slot-reset = \"madvise\"\n[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"b\"\nconcurrency-max = 7\n{APP}tenant = \"b\"\n"
+    );
+    let config = config(&text);
+    assert_eq!(config.slot_reset, ResetMode::Madvise);
+    let quotas: Vec<_> = config.tenants.iter().map(|(name, tenant)| (name.as_str(), tenant.concurrency_max)).collect();
+    assert_eq!(quotas, [("a", None), ("b", Some(7))]);
+}
+
+#[test]
 fn the_least_file_has_every_default() {
     let config = config(APP);
     assert_eq!(config.listen, [ListenAddr::default()]);
@@ -174,6 +185,10 @@ fn what_does_not_go_together_is_refused_where_it_stands() {
         ("[[app]]\nname = \"a\"\ncomponent = \"a\"", "host.toml:2: app.routes: app a has no route"),
         (&format!("{APP}warm = {{ min = 3, max = 2 }}"), "host.toml:5: app.warm: warm-min of 3 is over warm-max, 2"),
         (&format!("{APP}warm = {{ max = 65 }}"), "host.toml:5: app.warm: 65 warm instances are more than"),
+        (
+            &format!("[[tenant]]\nname = \"a\"\nconcurrency-max = 0\n{APP}"),
+            "host.toml:3: tenant.concurrency-max: no request of tenant a could ever run",
+        ),
         (&format!("{APP}reuse = 0"), "host.toml:5: app.reuse: an instance serves at least one request"),
         (&format!("{APP}tenant = \"A\""), "host.toml:5: app.tenant: \"A\" is not a name"),
         (

@@ -3,6 +3,7 @@
 //! `slots` is what all apps share, `rest` the instances between two requests, `warm` makes them
 //! before anybody asks, `reaper` drops those that nobody needs.
 
+mod quota;
 mod rate;
 pub(crate) mod reaper;
 mod rest;
@@ -21,11 +22,13 @@ use tokio::time::Instant;
 use crate::config::Warm;
 use crate::limits::AppLimits;
 use crate::sandbox::instance::Instance;
+use quota::{Quota, Share};
 use rate::Rate;
 use rest::Rest;
 use slots::Rests;
 use warm::Demand;
 
+pub(crate) use quota::Quotas;
 pub(crate) use rest::Generation;
 pub(crate) use slots::Slots;
 
@@ -49,12 +52,16 @@ pub enum Busy {
     /// No place came free within `queue-wait-max`.
     #[error("no instance came free within queue-wait-max")]
     QueueTimeout,
+    /// As [`Busy::QueueFull`] or [`Busy::QueueTimeout`], while the tenant runs as many requests as it may.
+    #[error("the tenant runs as many requests as it may (concurrency-max of its [[tenant]])")]
+    Tenant,
 }
 
 /// The places of one app. `I` is what serves; only tests put something else in its place.
 #[derive(Debug)]
 pub(crate) struct Pool<I = Instance> {
     permits: Arc<Semaphore>,
+    quota: Quota,
     waiting: AtomicU32,
     queue_max: u32,
     queue_wait_max: Duration,
@@ -78,7 +85,15 @@ pub(crate) struct Place<I = Instance> {
     pool: Arc<Pool<I>>,
     /// The code that was served when the lease was given, so that no other comes to rest by it.
     generation: Generation,
-    _permit: OwnedSemaphorePermit,
+    _permits: Permits,
+}
+
+/// What lets one request run. The tenant's part is asked for last: requests that wait for it keep none of
+/// the tenant's other apps from running.
+#[derive(Debug)]
+struct Permits {
+    _app: OwnedSemaphorePermit,
+    _tenant: Share,
 }
 
 /// What a request starts with: an instance that rested, or room for a new one.
@@ -91,10 +106,11 @@ pub(crate) enum Start<I = Instance> {
 }
 
 impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
-    /// The pool of an app with these limits, drawing on the host's slots.
-    pub(crate) fn new(limits: &AppLimits, warm: Warm, slots: Arc<Slots>) -> Arc<Self> {
+    /// The pool of an app with these limits, drawing on the host's slots and its tenant's quota.
+    pub(crate) fn new(limits: &AppLimits, warm: Warm, (slots, quota): (Arc<Slots>, Quota)) -> Arc<Self> {
         let pool = Arc::new(Self {
             permits: Arc::new(Semaphore::new(limits.concurrency_max as usize)),
+            quota,
             waiting: AtomicU32::new(0),
             queue_max: limits.queue_max,
             queue_wait_max: limits.queue_wait_max.into(),
@@ -114,9 +130,10 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
     /// learns of a full queue before it has sent its upload.
     ///
     /// # Errors
-    /// [`Busy::QueueFull`].
+    /// [`Busy::QueueFull`] or [`Busy::Tenant`].
     pub(crate) fn admits(&self) -> Result<(), PoolError> {
-        if self.permits.available_permits() == 0 && self.waiting.load(Ordering::Relaxed) >= self.queue_max {
+        let is_busy = self.permits.available_permits() == 0 || self.quota.is_spent();
+        if is_busy && self.waiting.load(Ordering::Relaxed) >= self.queue_max {
             return Err(self.refusal(Busy::QueueFull));
         }
         Ok(())
@@ -128,15 +145,14 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
     /// [`PoolError`] when the queue is full or the wait too long.
     pub(crate) async fn acquire(self: &Arc<Self>) -> Result<Lease<I>, PoolError> {
         fail::fail_point!("acquire", |_| Err(self.refusal(Busy::QueueTimeout)));
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned()
-            && let Some((start, generation)) = self.try_start()
-        {
-            return Ok(self.lease(permit, start, generation));
+        if let Some(lease) = self.try_acquire() {
+            return Ok(lease);
         }
         let _waiting = self.queue()?;
         let wait = async {
             // The semaphores live as long as `self` and are never closed.
-            let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+            let app = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+            let permits = Permits { _app: app, _tenant: self.quota.take().await? };
             let (start, generation) = match self.try_start() {
                 Some(start) => start,
                 None => {
@@ -144,7 +160,7 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
                     (Start::Fresh(slot), self.rest().generation())
                 }
             };
-            Some(self.lease(permit, start, generation))
+            Some(self.lease(permits, start, generation))
         };
         let waited = tokio::time::timeout(self.queue_wait_max, wait).await;
         waited.ok().flatten().ok_or_else(|| self.refusal(Busy::QueueTimeout))
@@ -168,6 +184,13 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
         self.rest().generation()
     }
 
+    fn try_acquire(self: &Arc<Self>) -> Option<Lease<I>> {
+        let app = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        let permits = Permits { _app: app, _tenant: self.quota.try_take()? };
+        let (start, generation) = self.try_start()?;
+        Some(self.lease(permits, start, generation))
+    }
+
     fn try_start(&self) -> Option<(Start<I>, Generation)> {
         let (ready, generation) = {
             let mut rest = self.rest();
@@ -181,8 +204,8 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
         Some((start, generation))
     }
 
-    fn lease(self: &Arc<Self>, permit: OwnedSemaphorePermit, start: Start<I>, generation: Generation) -> Lease<I> {
-        Lease { start, place: Place { pool: Arc::clone(self), generation, _permit: permit } }
+    fn lease(self: &Arc<Self>, permits: Permits, start: Start<I>, generation: Generation) -> Lease<I> {
+        Lease { start, place: Place { pool: Arc::clone(self), generation, _permits: permits } }
     }
 
     fn queue(&self) -> Result<Waiting<'_>, PoolError> {
@@ -194,6 +217,7 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
     }
 
     fn refusal(&self, busy: Busy) -> PoolError {
+        let busy = if self.quota.is_spent() { Busy::Tenant } else { busy };
         let ahead = self.waiting.load(Ordering::Relaxed);
         PoolError { busy, retry_after: self.rate.time_for(ahead, Instant::now(), self.queue_wait_max) }
     }

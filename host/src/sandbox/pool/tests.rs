@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
+use crate::config::{TenantConfig, TenantName};
 
 /// An instance made up.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ struct Fake {
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn pool_of(limits: &AppLimits, warm: Warm, slots: &Arc<Slots>) -> Arc<Pool<Fake>> {
-    Pool::new(limits, warm, Arc::clone(slots))
+    Pool::new(limits, warm, (Arc::clone(slots), Quota::default()))
 }
 
 fn pool(concurrency: u32, queue: u32, slots: u32) -> Arc<Pool<Fake>> {
@@ -138,6 +139,56 @@ async fn a_refusal_says_when_to_come_back() {
     // Ten seconds in which nobody was served.
     let refused = pool.acquire().await.unwrap_err();
     assert_eq!(refused.retry_after, Duration::from_secs(10), "queue-wait-max");
+}
+
+// === tenants ===
+
+/// Two apps of a tenant that may run so many requests.
+fn pools_of_tenant(quota: u32) -> [Arc<Pool<Fake>>; 2] {
+    let name: TenantName = "acme".parse().unwrap();
+    let quotas = Quotas::new(&[(name.clone(), TenantConfig { concurrency_max: Some(quota) })].into());
+    let limits = AppLimits { concurrency_max: 4, queue_max: 2, ..AppLimits::default() };
+    let slots = Arc::new(Slots::new(99));
+    [(); 2].map(|()| Pool::new(&limits, Warm::default(), (Arc::clone(&slots), quotas.of(&name))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_runs_as_many_requests_as_it_may_over_all_its_apps() {
+    let [one, other] = pools_of_tenant(3);
+    let mut running = vec![one.acquire().await.unwrap(), one.acquire().await.unwrap(), other.acquire().await.unwrap()];
+    let mut queued = Box::pin(other.acquire());
+    assert!(futures_util::poll!(&mut queued).is_pending());
+    running.pop();
+    queued.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_over_the_quota_of_its_tenant_is_told_so() {
+    let [one, other] = pools_of_tenant(1);
+    let _lease = one.acquire().await.unwrap();
+    assert_eq!(busy(one.acquire().await), Some(Busy::Tenant), "after a wait");
+    let mut queued = [Box::pin(other.acquire()), Box::pin(other.acquire())];
+    for request in &mut queued {
+        assert!(futures_util::poll!(request).is_pending());
+    }
+    assert_eq!(busy(other.admits()), Some(Busy::Tenant));
+    assert_eq!(busy(other.acquire().await), Some(Busy::Tenant), "at once, of a full queue");
+    one.admits().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_for_their_own_app_hold_nothing_of_their_tenant() {
+    let [one, other] = pools_of_tenant(5);
+    let mut running = Vec::new();
+    for _ in 0..4 {
+        running.push(one.acquire().await.unwrap());
+    }
+    let mut queued = [Box::pin(one.acquire()), Box::pin(one.acquire())];
+    for request in &mut queued {
+        assert!(futures_util::poll!(request).is_pending());
+    }
+    running.push(other.acquire().await.unwrap());
+    assert_eq!(busy(other.acquire().await), Some(Busy::Tenant));
 }
 
 // === slots ===
