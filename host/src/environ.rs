@@ -11,11 +11,12 @@ use std::net::SocketAddr;
 
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::authority;
 use crate::native;
 use crate::request_id::RequestId;
+use crate::text::push_ip;
 
 /// The variables of one request. Names are unique; names and values are native strings (rule 20).
 #[derive(Clone, PartialEq, Eq)]
@@ -140,9 +141,11 @@ impl Environ {
         // `http` admits UTF-8 in targets, so the bytes have to be mapped.
         let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
         // An absolute target may have a query and no path (RFC 9112 section 3.2.1).
-        let slash = if target.starts_with('?') { "/" } else { "" };
-        let target = format!("{slash}{}", native::from_bytes(target.as_bytes()));
-        self.push("REQUEST_METHOD", request.method.as_str().to_owned());
+        let mut target = native::from_bytes(target.as_bytes());
+        if target.starts_with('?') {
+            target.insert(0, '/');
+        }
+        self.push("REQUEST_METHOD", method(&request.method));
         self.push("SCRIPT_NAME", context.script_name.to_owned());
         self.push("PATH_INFO", context.path_info.to_owned());
         self.push("QUERY_STRING", native::from_bytes(request.uri.query().unwrap_or_default().as_bytes()));
@@ -150,7 +153,7 @@ impl Environ {
         self.push("REQUEST_URI", target);
         self.push("SERVER_PROTOCOL", protocol(request.version));
         if let Some(length) = context.content_length {
-            self.push("CONTENT_LENGTH", length.to_string());
+            self.push("CONTENT_LENGTH", decimal(length));
         }
         if request.headers.contains_key(CONTENT_TYPE) {
             self.push("CONTENT_TYPE", joined(&request.headers, &CONTENT_TYPE));
@@ -169,11 +172,11 @@ impl Environ {
         if name.is_empty() {
             let (name, port) = context.local.server_name_and_port(context.scheme);
             self.push("SERVER_NAME", name);
-            self.push("SERVER_PORT", port.to_string());
+            self.push("SERVER_PORT", decimal(port));
         } else {
             let port = port.and_then(|port| port.parse().ok()).unwrap_or(context.scheme.default_port());
             self.push("SERVER_NAME", name.to_owned());
-            self.push("SERVER_PORT", port.to_string());
+            self.push("SERVER_PORT", decimal(port));
         }
         if let Some(authority) = authority {
             self.push("HTTP_HOST", authority.to_owned());
@@ -187,11 +190,12 @@ impl Environ {
             self.push("REMOTE_HOST", "");
             return;
         };
-        // A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d.
-        let ip = address.ip().to_canonical().to_string();
+        // A dual-stack listener sees IPv4 peers as ::ffff:a.b.c.d, which is shown as IPv4.
+        let mut ip = String::with_capacity("255.255.255.255".len());
+        push_ip(&mut ip, address.ip());
         self.push("REMOTE_ADDR", ip.clone());
         self.push("REMOTE_HOST", ip);
-        self.push("REMOTE_PORT", address.port().to_string());
+        self.push("REMOTE_PORT", decimal(address.port()));
     }
 
     fn push_headers(&mut self, request: &Parts) {
@@ -248,6 +252,20 @@ pub fn protocol(version: http::Version) -> &'static str {
 /// Names of the deployer that would pass for the client's if the client did not send them (rule 16).
 fn speaks_of_the_request(name: &str) -> bool {
     name.starts_with("HTTP_") || matches!(name, "CONTENT_LENGTH" | "CONTENT_TYPE")
+}
+
+/// The method, which is nearly always one of a few.
+fn method(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => "GET".into(),
+        Method::POST => "POST".into(),
+        Method::HEAD => "HEAD".into(),
+        _ => method.as_str().to_owned().into(),
+    }
+}
+
+fn decimal(number: impl itoa::Integer) -> String {
+    itoa::Buffer::new().format(number).to_owned()
 }
 
 // === headers ===

@@ -48,7 +48,7 @@ impl Head {
     pub fn parse(status: &str, headers: &[(String, String)], limits: &AppLimits) -> Result<Self, HeadError> {
         check_size(status, headers, limits)?;
         let (status, reason) = parse_status(status)?;
-        let mut head = Self { status, reason, headers: HeaderMap::with_capacity(headers.len()), content_length: None };
+        let mut head = Self { status, reason, headers: HeaderMap::with_capacity(headers.len() + HOST_HEADERS), content_length: None };
         for (name, value) in headers {
             head.add(name, value)?;
         }
@@ -102,6 +102,9 @@ impl Head {
         }
     }
 }
+
+/// Headers that the host adds to each response: Date, Server, X-Request-Id, and Content-Length.
+const HOST_HEADERS: usize = 4;
 
 /// `HeaderMap` panics at 24576 names, so no limit may allow them.
 const HEADERS_MAX: u32 = 16 * 1024;

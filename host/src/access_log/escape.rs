@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 
 /// Appends `bytes`; `"`, `\` and all that is not printable ASCII stand as `\xNN`, `\"` and `\\`.
 pub(super) fn push_text(line: &mut String, bytes: &[u8]) {
+    let plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'));
+    if plain && let Ok(text) = std::str::from_utf8(bytes) {
+        return line.push_str(text);
+    }
     for &byte in bytes {
         match byte {
             b'"' => line.push_str("\\\""),

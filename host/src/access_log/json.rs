@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::Entry;
 use super::escape::push_json;
-use super::format::{push, push_seconds};
+use super::format::{push, push_number, push_seconds};
 use crate::authority;
 use crate::environ::{Endpoint, protocol};
+use crate::text::push_ip;
 
 /// Appends the object of `entry`; what is not known is null.
 pub(super) fn write(entry: &Entry<'_>, line: &mut String) {
@@ -18,7 +19,11 @@ pub(super) fn write(entry: &Entry<'_>, line: &mut String) {
     line.push('{');
     push_time(line, entry.started);
     match entry.peer {
-        Endpoint::Tcp(address) => push(line, format_args!(",\"peer\":\"{}\"", address.ip().to_canonical())),
+        Endpoint::Tcp(address) => {
+            line.push_str(",\"peer\":\"");
+            push_ip(line, address.ip());
+            line.push('"');
+        }
         Endpoint::Unix => line.push_str(",\"peer\":null"),
     }
     push_field(line, "host", request.and_then(authority::of).map(str::as_bytes));
@@ -26,7 +31,11 @@ pub(super) fn write(entry: &Entry<'_>, line: &mut String) {
     push_field(line, "path", request.map(|request| request.uri.path().as_bytes()));
     push_field(line, "query", request.and_then(|request| request.uri.query()).map(str::as_bytes));
     push_field(line, "protocol", request.map(|request| protocol(request.version).as_bytes()));
-    push(line, format_args!(",\"status\":{},\"bytes\":{},\"seconds\":", entry.status.as_u16(), entry.body_bytes));
+    line.push_str(",\"status\":");
+    line.push_str(entry.status.as_str());
+    line.push_str(",\"bytes\":");
+    push_number(line, entry.body_bytes);
+    line.push_str(",\"seconds\":");
     push_seconds(line, entry.elapsed);
     let headers = request.map(|request| &request.headers);
     push_field(line, "referer", header(headers, &REFERER));
@@ -44,7 +53,9 @@ fn push_time(line: &mut String, time: SystemTime) {
 }
 
 fn push_field(line: &mut String, key: &str, value: Option<&[u8]>) {
-    push(line, format_args!(",\"{key}\":"));
+    line.push_str(",\"");
+    line.push_str(key);
+    line.push_str("\":");
     match value {
         Some(value) => push_json(line, value),
         None => line.push_str("null"),

@@ -85,7 +85,8 @@ impl Plan<'_> {
             Source { body: Box::pin(body), idle_max: self.idle_max, left: self.body_max.bytes(), max: self.body_max };
         match self.mode {
             RequestBody::Stream => Ok(source.into_input()),
-            RequestBody::Buffer => self.buffer(source).await,
+            // Boxed, so that requests without a body carry no room for this.
+            RequestBody::Buffer => Box::pin(self.buffer(source)).await,
         }
     }
 

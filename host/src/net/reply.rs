@@ -1,7 +1,8 @@
 //! From what the gateway answers to what hyper sends.
 
+use std::cell::RefCell;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
@@ -184,11 +185,13 @@ impl Drop for OutgoingBody {
 
 /// The value of `Date`, made anew each second.
 fn date() -> HeaderValue {
-    static LAST: Mutex<Option<(u64, HeaderValue)>> = Mutex::new(None);
+    thread_local! {
+        /// By thread, so that no two wait for each other.
+        static LAST: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
+    }
     let now = SystemTime::now();
     let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let mut last = LAST.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    match &*last {
+    LAST.with_borrow_mut(|last| match last {
         Some((of, value)) if *of == second => value.clone(),
         _ => {
             // An IMF-fixdate is plain ASCII, so the fallback cannot happen.
@@ -196,7 +199,7 @@ fn date() -> HeaderValue {
             *last = Some((second, value.clone()));
             value
         }
-    }
+    })
 }
 
 /// The status line's code of a reply that hyper made itself, for the log.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use http::{Request, Version};
+use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,7 +22,7 @@ use crate::gateway::{Connection, Gateway};
 use crate::limits::HostLimits;
 use crate::net::io::{Patience, Timed};
 use crate::net::listen::{Accepted, Listener};
-use crate::net::reply;
+use crate::net::reply::{self, OutgoingBody};
 
 /// After a failed accept, mostly for want of file descriptors, some must come free first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -120,27 +120,18 @@ impl Server {
         });
     }
 
-    async fn serve(&self, accepted: Accepted) {
+    async fn serve(self: &Arc<Self>, accepted: Accepted) {
         let Accepted { stream, local, peer } = accepted;
         let stream = Timed::new(stream, self.patience);
         let activity = Arc::clone(stream.activity());
         let about = Connection { local, peer, scheme: Scheme::Http, activity: Some(Arc::clone(&activity)) };
-        // One response that is not taken says that its client is not there for the others either.
-        let stalled = Arc::new(Notify::new());
+        let connection = Arc::new(Served { server: Arc::clone(self), about, stalled: Notify::new() });
         let service = service_fn(|request: Request<Incoming>| {
-            let (gateway, about, stalled) = (Arc::clone(&self.gateway), about.clone(), Arc::clone(&stalled));
-            let (tracker, most) = (self.tracker.clone(), self.send_idle_max);
-            async move {
-                let version = request.version();
-                let response = gateway.handle(request, &about).await;
-                if version == Version::HTTP_2 {
-                    let progress = Arc::clone(response.body().progress());
-                    tracker.spawn(async move { progress.stalls(most).await.then(|| stalled.notify_one()) });
-                }
-                Ok::<_, Infallible>(response)
-            }
+            let connection = Arc::clone(&connection);
+            // Boxed, since hyper moves the future about before it polls it.
+            Box::pin(async move { Ok::<_, Infallible>(connection.answer(request).await) })
         });
-        let mut connection = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
+        let mut stream = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
         let drain = async {
             self.stop.cancelled().await;
             if activity.is_quiet() {
@@ -149,24 +140,49 @@ impl Server {
         };
         let served = async {
             tokio::select! {
-                ended = connection.as_mut() => ended,
+                ended = stream.as_mut() => ended,
                 () = drain => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+                    stream.as_mut().graceful_shutdown();
+                    stream.await
                 }
             }
         };
         let ended = tokio::select! {
             ended = served => ended,
-            () = stalled.notified() => {
+            () = connection.stalled.notified() => {
                 tracing::debug!(?peer, "connection dropped: the client took nothing for send-idle-max");
                 return;
             }
         };
         if let Err(error) = ended {
-            self.gateway.connection_failed(&about, error.downcast_ref::<hyper::Error>().and_then(reply::hyper_status));
+            self.gateway.connection_failed(&connection.about, error.downcast_ref::<hyper::Error>().and_then(reply::hyper_status));
             tracing::debug!(?peer, %error, "connection ended");
         }
+    }
+}
+
+/// A connection that requests come by: one count to share for all that each of them needs.
+struct Served {
+    server: Arc<Server>,
+    about: Connection,
+    /// Told by one response that is not taken: its client is not there for the others either.
+    stalled: Notify,
+}
+
+impl Served {
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<OutgoingBody> {
+        let version = request.version();
+        let response = self.server.gateway.handle(request, &self.about).await;
+        if version == Version::HTTP_2 {
+            let progress = Arc::clone(response.body().progress());
+            let tracker = self.server.tracker.clone();
+            tracker.spawn(async move {
+                if progress.stalls(self.server.send_idle_max).await {
+                    self.stalled.notify_one();
+                }
+            });
+        }
+        response
     }
 }
 

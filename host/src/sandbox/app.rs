@@ -1,9 +1,10 @@
 //! One app: its compiled code, its terms and its pool.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
+use arc_swap::ArcSwap;
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
@@ -30,7 +31,7 @@ pub struct App {
     reuse: u32,
     request_body: RequestBody,
     /// Replaced as a whole when the engine is.
-    code: RwLock<Arc<Code>>,
+    code: ArcSwap<Code>,
     pool: Arc<Pool>,
     /// Instances made so far.
     made: AtomicU32,
@@ -61,7 +62,7 @@ impl App {
             terms,
             reuse,
             request_body,
-            code: RwLock::new(Arc::new(code)),
+            code: ArcSwap::from_pointee(code),
             pool,
             made: AtomicU32::new(0),
         }
@@ -118,7 +119,7 @@ impl App {
     }
 
     pub(crate) fn code(&self) -> Arc<Code> {
-        Arc::clone(&self.code.read().unwrap_or_else(PoisonError::into_inner))
+        self.code.load_full()
     }
 
     /// How many requests the next instance may serve: [`App::reuse`], or a little less.
@@ -156,7 +157,7 @@ impl App {
 
     /// Serves new instances from `code`; those at rest are dropped, those at work finish.
     pub(crate) fn replace_code(&self, code: Code) {
-        *self.code.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(code);
+        self.code.store(Arc::new(code));
         self.pool.retire_all();
     }
 }
