@@ -9,6 +9,7 @@ use http::StatusCode;
 
 use crate::net::body::BodyError;
 use crate::request_check::BadRequest;
+use crate::requests::HostFull;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::meter::Overrun;
 use crate::sandbox::pool::{Busy, PoolError};
@@ -25,7 +26,10 @@ pub enum Error {
     /// The route's: no app is there.
     #[error("no app has a route for this host and path")]
     NoRoute,
-    /// The capacity's.
+    /// The capacity's: that of the host as a whole.
+    #[error(transparent)]
+    HostFull(#[from] HostFull),
+    /// The capacity's: that of the app.
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// The guest's, or the host's if it could not make an instance.
@@ -60,7 +64,7 @@ impl Error {
             Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
             Self::Pool(PoolError { busy: Busy::Tenant, .. }) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Body(BodyError::SpoolFull(_)) | Self::Pool(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HostFull(_) | Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Body(BodyError::Spool(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Guest(fault) => fault_status(fault),
@@ -77,6 +81,7 @@ impl Error {
             Self::Body(BodyError::SpoolFull(_)) => "spool-full",
             Self::Body(BodyError::Spool(_)) => "spool-failed",
             Self::NoRoute => "no-route",
+            Self::HostFull(_) => "host-full",
             Self::Pool(PoolError { busy: Busy::QueueFull, .. }) => "queue-full",
             Self::Pool(PoolError { busy: Busy::QueueTimeout, .. }) => "queue-timeout",
             Self::Pool(PoolError { busy: Busy::Tenant, .. }) => "tenant-busy",
@@ -91,7 +96,7 @@ impl Error {
                 Blame::Client
             }
             Self::NoRoute => Blame::Route,
-            Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => Blame::Capacity,
+            Self::HostFull(_) | Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => Blame::Capacity,
             Self::Guest(Fault::ClientLeft) => Blame::Client,
             Self::Guest(Fault::Instantiate(_)) | Self::Body(BodyError::Spool(_)) => Blame::Host,
             Self::Guest(_) => Blame::Guest,
@@ -114,7 +119,9 @@ impl Error {
             Self::Body(BodyError::Broken(_)) => "The request body broke off or is malformed.".into(),
             Self::Body(BodyError::Spool(_)) => "The server cannot take the request body.".into(),
             Self::Pool(PoolError { busy: Busy::Tenant, .. }) => "Too many requests for this site; try again.".into(),
-            Self::Body(BodyError::SpoolFull(_)) | Self::Pool(_) => "The server is busy; try again.".into(),
+            Self::HostFull(_) | Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => {
+                "The server is busy; try again.".into()
+            }
             Self::Body(BodyError::TooLarge(max)) => format!("The request body is longer than {max}."),
             Self::Body(BodyError::TooSlow) => "The request body came too slowly.".into(),
             Self::NoRoute => "Nothing is served here.".into(),

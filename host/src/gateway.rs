@@ -28,6 +28,7 @@ use crate::net::spool::Spool;
 use crate::reply::Reply;
 use crate::request_check;
 use crate::request_id::{self, RequestId};
+use crate::requests::Requests;
 use crate::router::{Match, Router};
 use crate::sandbox::app::App;
 use crate::sandbox::instance::{self, Call};
@@ -54,6 +55,8 @@ pub struct Gateway {
     pub router: Router<Arc<App>>,
     /// What a request may be.
     pub limits: HostLimits,
+    /// How many of them there may be.
+    pub requests: Requests,
     /// Where large bodies wait.
     pub spool: Spool,
     /// Whose request ids are taken over.
@@ -93,6 +96,7 @@ impl Gateway {
         B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
     {
         request_check::check(&visit.request, &self.limits)?;
+        visit.admitted(self.requests.admit()?);
         let host = authority::of(&visit.request);
         let route = self.router.route(host, visit.request.uri.path()).ok_or(Error::NoRoute)?;
         visit.routed(route.target.name());

@@ -20,12 +20,14 @@ use crate::net::listen::{BindError, Listener};
 use crate::net::reply::OutgoingBody;
 use crate::net::server::Server;
 use crate::net::spool::Spool;
+use crate::requests::Requests;
 use crate::router::Router;
 use crate::sandbox::apps::{Apps, LoadError};
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::prepare::{Cache, CacheError, Compiler, PrepareError, Workshop};
 use crate::shutdown::{self, Drained};
 use crate::telemetry::{AccessLog, AppLog};
+use crate::text::printable;
 
 /// Why a host does not start.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +99,7 @@ impl Host {
         let gateway = Gateway {
             router: Router::new(routes),
             limits: config.limits.clone(),
+            requests: Requests::new(config.limits.requests_max),
             spool,
             trusted_peers: config.trusted_peers.clone(),
             access_log: setting.access_log,
@@ -170,7 +173,8 @@ fn open_cache(config: &Config) -> Result<Cache, CacheError> {
     }
     let Ok(user) = etcetera::choose_base_strategy() else { return Cache::private(size_max) };
     Cache::open(&user.cache_dir().join("wasgi/compiled"), size_max).or_else(|error| {
-        tracing::warn!(%error, "compiled code is kept for this run only");
+        let error = printable(&error.to_string(), 1024);
+        tracing::warn!(error, "compiled code is kept for this run only");
         Cache::private(size_max)
     })
 }

@@ -3,8 +3,9 @@
 //!
 //! The modules in reading order: [`gateway`] tells the story of one request. Its leaves are pure:
 //! [`request_check`], [`router`], [`environ`], [`head`], [`error`]. What passes between them:
-//! [`input`], [`reply`], [`client`], [`visit`]. On one side is [`net`], which knows hyper; on the
-//! other [`sandbox`], which knows wasmtime. [`host`] puts them together from a [`config`].
+//! [`input`], [`reply`], [`client`], [`visit`]; [`requests`] counts them. On one side is [`net`],
+//! which knows hyper; on the other [`sandbox`], which knows wasmtime. [`host`] puts them together from
+//! a [`config`].
 //!
 //! # Embedding
 //!
@@ -29,6 +30,7 @@ pub mod net;
 pub mod reply;
 pub mod request_check;
 pub mod request_id;
+pub mod requests;
 pub mod router;
 pub mod sandbox;
 pub mod shutdown;

@@ -87,6 +87,10 @@ limits! {
         /// Connections that are open at the same time; the next one waits in the listener's backlog.
         /// Fits the 1024 file descriptors that most services start with, spool files aside.
         connections_max: u32 = 1024, from 1;
+        /// Requests that are being served at the same time, those of all connections and apps together, from
+        /// their head to the end of their response; the next one is refused with 503.
+        /// Four for each connection: an HTTP/2 client may send `streams-max` at once, but not all of them may.
+        requests_max: u32 = 4096, from 1;
         /// Instances that live at the same time, those of all apps together.
         /// Fifteen apps at their `concurrency-max`; address space is reserved for each.
         instances_max: u32 = 1000, from 1;

@@ -11,6 +11,7 @@ use crate::config::AppName;
 use crate::environ::{Endpoint, Environ};
 use crate::error::Error;
 use crate::request_id::RequestId;
+use crate::requests::Admitted;
 use crate::telemetry::AccessLog;
 
 /// Written to the access log when dropped: after the last byte of the response, or when the client
@@ -32,6 +33,8 @@ pub struct Visit {
     error: Option<&'static str>,
     guest_failed: bool,
     completed: bool,
+    /// Counts the request for as long as anything of it is left.
+    _admitted: Option<Admitted>,
 }
 
 /// What the log says of a client that went away before its response began (as NGINX does).
@@ -55,12 +58,18 @@ impl Visit {
             error: None,
             guest_failed: false,
             completed: false,
+            _admitted: None,
         }
     }
 
     /// The request's id.
     pub fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// The host has room for it.
+    pub fn admitted(&mut self, admitted: Admitted) {
+        self._admitted = Some(admitted);
     }
 
     /// The app that was found for it.

@@ -76,7 +76,7 @@ const CLIENTS: &[Case] = &[
 const ROUTES: &[Case] = &[Case { kind: "no-route", status: 404, request: || get("/nowhere"), ..NOTHING }];
 
 /// The capacity's: 503, with Retry-After. A full queue is a test of its own below, a full spool one in
-/// `request_body_refused.rs`.
+/// `request_body_refused.rs`, a full host one in `limits_of_host.rs`.
 const CAPACITIES: &[Case] = &[Case {
     kind: "queue-timeout",
     status: 503,

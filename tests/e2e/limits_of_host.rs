@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use wasgi_harness::{Host, Outcome, Request, Wasgi, guest};
+use wasgi_harness::{Host, Outcome, Request, Wasgi, eventually, guest};
+
+use crate::common::{access_entry, access_entry_with};
 
 #[test]
 pub(crate) fn instances_max() {
@@ -17,20 +19,56 @@ pub(crate) fn instances_max() {
     }
     // So does one that comes to rest while another app waits for it.
     let host = Host::dir(&["conformance", "hello"]).args(["--instances-max", "1", "--reuse", "10"]);
-    let host = host.args(["--request-body", "stream"]).start();
+    let host = host.args(["--request-body", "stream", "--queue-max", "1", "--access-log-format", "json"]).start();
     let mut busy = host.connect();
     busy.send(Request::new("POST", "/conformance/gate/input").header("Transfer-Encoding", "chunked").bytes());
     assert_eq!(busy.head().status, 200);
-    let mut waits = host.connect();
-    waits.send(Request::get("/hello").bytes());
+    // Of two, one waits and the other finds the queue full: that tells when the first does wait.
+    let mut others = [host.connect(), host.connect()];
+    for conn in &mut others {
+        conn.send(Request::get("/hello").bytes());
+    }
+    access_entry_with(&host, "queue-full");
     busy.send_chunk("").chunks_until("first\nsecond\nlast\n");
-    waits.response().expect_text("Hello, world!\n");
+    let mut statuses = others.map(|mut conn| conn.response().status());
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 503]);
 
     let host = Host::dir(&["hostile", "hello"]).args(["--instances-max", "1", "--queue-wait-max", "300ms"]).start();
     let mut conn = host.connect();
     conn.send(Request::get("/hostile/sleep?ms=20000&after=write").bytes());
     assert_eq!(conn.head().status, 200);
     host.get("/hello").expect(503);
+}
+
+#[test]
+pub(crate) fn requests_max() {
+    let host = Host::serving("conformance").args(["--requests-max", "2", "--request-body", "stream"]);
+    let host = host.args(["--access-log-format", "json"]).start();
+    let gate = || http::Request::post("http://test/gate/input").body(()).unwrap();
+    let mut two = host.http2();
+    let mut first = two.start(gate(), false);
+    assert_eq!(first.head().unwrap().status, 200);
+    let mut second = host.connect();
+    second.send(Request::new("POST", "/gate/input").header("Transfer-Encoding", "chunked").bytes());
+    assert_eq!(second.head().status, 200);
+
+    // No third, by whichever protocol; and it is not asked for its body.
+    assert_eq!(two.get("/hello").status, 503);
+    let mut third = host.connect();
+    third.send(Request::post("/input/all", "body").header("Expect", "100-continue").head_bytes());
+    let head = third.head();
+    assert_eq!(head.status, 503);
+    assert!(head.header("Retry-After").is_some(), "{head:?}");
+    assert_eq!(access_entry(&host, head.header("X-Request-Id").unwrap())["error"], "host-full");
+
+    // A request counts until its response is there.
+    assert_eq!(first.data().unwrap().as_deref(), Some(&b"first\n"[..]));
+    assert_eq!(two.get("/hello").status, 503);
+    first.send("1", true).unwrap();
+    assert_eq!(first.rest().unwrap(), b"second\nlast\n");
+    eventually("the place of the first", || (two.get("/hello").status == 200).then_some(()));
+    second.send_chunk("").chunks_until("first\nsecond\nlast\n");
 }
 
 #[test]
