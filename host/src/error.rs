@@ -98,7 +98,7 @@ impl Error {
             Self::NoRoute => Blame::Route,
             Self::HostFull(_) | Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => Blame::Capacity,
             Self::Guest(Fault::ClientLeft) => Blame::Client,
-            Self::Guest(Fault::Instantiate(_)) | Self::Body(BodyError::Spool(_)) => Blame::Host,
+            Self::Guest(Fault::Instantiate(_) | Fault::Spool(_)) | Self::Body(BodyError::Spool(_)) => Blame::Host,
             Self::Guest(_) => Blame::Guest,
         }
     }
@@ -128,6 +128,7 @@ impl Error {
             Self::Guest(Fault::ClientLeft) => "The request body broke off.".into(),
             Self::Guest(Fault::Overrun { .. }) => "The application took too long.".into(),
             Self::Guest(Fault::Misuse(_)) => "The application gave no valid response.".into(),
+            Self::Guest(Fault::Spool(_)) => "The server lost the request body.".into(),
             Self::Guest(_) => "The application failed.".into(),
         }
     }
@@ -150,6 +151,7 @@ fn fault_status(fault: &Fault) -> StatusCode {
         | Fault::Trap(_)
         | Fault::OutOfMemory(_)
         | Fault::Exit(_)
+        | Fault::Spool(_)
         | Fault::Instantiate(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

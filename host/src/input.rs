@@ -11,7 +11,7 @@ use futures_util::{Stream, StreamExt as _};
 const READ_MAX: usize = 256 * 1024;
 
 /// Why the body cannot be read on. Final: every later read says the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     /// The client left or broke off the body.
     #[error("the client broke off the request body")]
@@ -23,8 +23,8 @@ pub enum InputError {
     #[error("the client sent no part of the request body for body-idle-max")]
     TimedOut,
     /// The host could not read back what it had spooled.
-    #[error("the spooled request body cannot be read")]
-    Spool,
+    #[error("the spooled request body cannot be read: {0}")]
+    Spool(String),
 }
 
 /// Body bytes as they arrive, for an app that asked for streaming.
@@ -82,10 +82,10 @@ impl Input {
             Source::Memory(bytes) => Ok(take(bytes, max)),
             Source::Spooled { file, left, .. } => read_file(file, left, max).await,
             Source::Streamed { stream, rest } => read_stream(stream, rest, max).await,
-            Source::Failed(error) => Err(*error),
+            Source::Failed(error) => Err(error.clone()),
         };
         match &read {
-            Err(error) => self.0 = Source::Failed(*error),
+            Err(error) => self.0 = Source::Failed(error.clone()),
             // A stream must not be asked again after its end.
             Ok(bytes) if bytes.is_empty() => self.0 = Source::Memory(Bytes::new()),
             Ok(_) => {}
@@ -130,19 +130,20 @@ async fn read_file(file: &mut File, left: &mut u64, max: usize) -> Result<Vec<u8
     let mut file = file.try_clone().map_err(spool_error)?;
     // Clones share the position, so the read on the blocking thread moves the original on too.
     let bytes = tokio::task::spawn_blocking(move || {
+        fail::fail_point!("spool_read", |_| Err(std::io::Error::other("failure point")));
         let mut bytes = vec![0; wanted];
         file.read_exact(&mut bytes).map(|()| bytes)
     })
     .await
-    .map_err(|error| spool_error(error.into()))?
+    .map_err(spool_error)?
     .map_err(spool_error)?;
     *left -= bytes.len() as u64;
     Ok(bytes)
 }
 
-fn spool_error(error: std::io::Error) -> InputError {
-    tracing::error!(%error, "cannot read a spooled request body back; check the disk of spool-dir");
-    InputError::Spool
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn spool_error(error: impl ToString) -> InputError {
+    InputError::Spool(error.to_string())
 }
 
 #[cfg(test)]

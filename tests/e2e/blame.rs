@@ -118,6 +118,13 @@ const HOSTS: &[Case] = &[
     Case { kind: "instantiate", status: 500, failing: "instantiate=return", request: || get("/hostile/ok"), ..NOTHING },
     Case { kind: "spool-failed", status: 500, failing: "spool=return", request: || post(100_000), ..NOTHING },
     Case { kind: "spool-failed", status: 500, failing: "body_write=return", request: || post(100_000), ..NOTHING },
+    Case {
+        kind: "spool-failed",
+        status: 500,
+        failing: "spool_read=return",
+        request: || Request::post("/hostile/giant-read", vec![b'x'; 100_000]).bytes(),
+        ..NOTHING
+    },
 ];
 
 fn host(case: &Case) -> HostBuilder {

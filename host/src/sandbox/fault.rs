@@ -3,6 +3,7 @@
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::input::InputError;
 use crate::sandbox::meter::Overrun;
 use crate::sandbox::start_response::Misuse;
 use crate::text::printable;
@@ -33,6 +34,9 @@ pub enum Fault {
     /// The client left before there was a head: nobody is there to be answered.
     #[error("the client left before the response began")]
     ClientLeft,
+    /// The host could not read back the request body that it had spooled.
+    #[error("the spooled request body cannot be read back, so the guest was stopped: {0}; check the disk of spool-dir")]
+    Spool(String),
     /// The host could not make an instance.
     #[error("cannot instantiate the component: {0}")]
     Instantiate(String),
@@ -51,6 +55,9 @@ impl Fault {
         if let Some(exit) = error.downcast_ref::<I32Exit>() {
             return Self::Exit(exit.0);
         }
+        if let Some(InputError::Spool(why)) = error.downcast_ref() {
+            return Self::Spool(why.clone());
+        }
         let text = describe(error);
         if out_of_memory { Self::OutOfMemory(text) } else { Self::Trap(text) }
     }
@@ -66,6 +73,7 @@ impl Fault {
             Self::Overrun { overrun: Overrun::Abandoned, .. } => "abandoned",
             Self::Misuse(_) => "misuse",
             Self::ClientLeft => "client-left",
+            Self::Spool(_) => "spool-failed",
             Self::Instantiate(_) => "instantiate",
         }
     }

@@ -170,7 +170,7 @@ impl gateway::HostInput for Guest {
             Err(InputError::TooLarge) => Ok(Err(gateway::InputError::TooLarge)),
             Err(InputError::TimedOut) => Ok(Err(gateway::InputError::TimedOut)),
             // Not the guest's to handle: half a body is no body.
-            Err(error @ InputError::Spool) => Err(error.into()),
+            Err(error @ InputError::Spool(_)) => Err(error.into()),
         }
     }
 
