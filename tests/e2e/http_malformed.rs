@@ -50,6 +50,17 @@ const FRAMINGS: &[Case] = &[
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
         &[400, 413],
     ),
+    (
+        "a length that just fits 64 bits",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551613\r\n\r\n",
+        &[413],
+    ),
+    (
+        // hyper's own answer; see RATIONALE.md.
+        "a length that hyper keeps for itself",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551615\r\n\r\n",
+        &[400, 413, 431],
+    ),
     ("an unknown coding", b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", &[400, 501]),
     (
         "an unknown coding before chunked",
@@ -167,9 +178,9 @@ fn with_streaming_too_framing_is_checked_before_the_guest_is_called() {
 
 #[test]
 fn what_is_too_long_is_told_so() {
-    let host = Host::serving("hello").start();
+    let host = Host::serving("hello").args(["--access-log-format", "json"]).start();
     let long = "x".repeat(100 * 1024);
-    for (what, request, status) in [
+    let requests = [
         ("request line", format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"), 414),
         ("request line a little", format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", &long[..9000]), 414),
         ("method", format!("{long} / HTTP/1.1\r\nHost: x\r\n\r\n"), 0),
@@ -177,12 +188,15 @@ fn what_is_too_long_is_told_so() {
         ("header name", format!("GET / HTTP/1.1\r\nHost: x\r\n{long}: x\r\n\r\n"), 431),
         ("headers", format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-Many: x\r\n".repeat(200)), 431),
         ("head without end", format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}", long.repeat(20)), 431),
-    ] {
+    ];
+    for (index, (what, request, status)) in requests.into_iter().enumerate() {
         let mut conn = host.connect();
         let _ = conn.try_send(&request);
         let answered = conn.head().status;
         assert!(answered == status || (status == 0 && [400, 414, 431].contains(&answered)), "{what}: {answered}");
         conn.rest();
+        let logged = host.access_log().wait_count(index + 1, &["\"status\":"]).pop().unwrap();
+        assert!(logged.contains(&format!("\"status\":{answered}")), "{what}: {answered}, and in the log {logged}");
     }
     host.get("/").expect_text("Hello, world!\n");
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wasgi_harness::{Conn, Host, Request};
+use wasgi_harness::{Conn, Host, Request, frames};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -84,6 +84,47 @@ pub(crate) fn a_client_that_takes_nothing_is_dropped() {
     let since = Instant::now();
     host.log().wait_with(&[&id, "endless: closed"]);
     is_in_time(since);
+}
+
+#[test]
+fn an_http_2_client_with_hardly_any_window_is_dropped() {
+    // A window of one byte is one in which hyper takes all that it is given.
+    for (window, path) in [(0, "/ok"), (0, "/huge-return?bytes=100000"), (1, "/huge-return?bytes=100000")] {
+        let host = host("hostile", "--send-idle-max");
+        let mut conn = host.connect();
+        let since = Instant::now();
+        conn.send(frames::opening(window));
+        for stream in [1, 3, 5] {
+            conn.send(frames::get(stream, path));
+        }
+        ends_in_time(conn, since);
+        host.get("/ok").expect_text("ok");
+    }
+}
+
+#[test]
+fn an_http_2_head_that_trickles_in_wins_no_time() {
+    for (name, opens) in [("HEADERS", true), ("CONTINUATION", false)] {
+        let host = Host::serving("hostile").args(["--idle-max", "300ms"]).start();
+        let mut conn = host.connect();
+        let headers = [frames::get_headers("/"), frames::header("x-slow", &"x".repeat(100)).repeat(50)].concat();
+        let trickle = if opens {
+            frames::open_headers(1, &headers)
+        } else {
+            conn.send(frames::open_headers(1, &headers));
+            frames::continuation(1, &headers, true)
+        };
+        let since = Instant::now();
+        conn.send(frames::opening(65_535));
+        for byte in trickle {
+            if conn.try_send([byte]).is_err() {
+                break;
+            }
+            host.get("/sleep?ms=20").expect_text("slept");
+            assert!(since.elapsed() < OTHERS, "{name}: it is still open");
+        }
+        is_in_time(since);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use wasgi_harness::{Host, Outcome, Request, Wasgi, eventually, guest};
+use wasgi_harness::{Host, Outcome, Request, Wasgi, eventually, frames, guest};
 
 use crate::common::{access_entry, access_entry_with};
 
@@ -88,6 +88,30 @@ pub(crate) fn header_count_max() {
         host.request(&with(count)).expect(200);
         host.request(&with(count + 1)).expect(431);
     }
+}
+
+#[test]
+fn headers_without_number_harm_nobody_whatever_the_limits_say() {
+    let limits = ["--header-count-max", "4294967295", "--header-size-max", "4MiB"];
+    let host = Host::serving("hello").args(limits).start();
+    let with = |count: usize| {
+        let all = (0..count).fold(Request::get("/"), |request, number| request.header(&format!("X-{number}"), "a"));
+        host.request(&all).status()
+    };
+    assert_eq!(with(10_000), 200);
+    assert_eq!(with(30_000), 431);
+
+    let mut conn = host.connect();
+    conn.send(frames::opening(65_535)).send(frames::open_headers(1, &frames::get_headers("/")));
+    for block in 0..30 {
+        let headers = (0..1000).flat_map(|number| frames::header(&format!("x-{block}-{number}"), "a"));
+        // It may have been ended already.
+        let _ = conn.try_send(frames::continuation(1, &headers.collect::<Vec<_>>(), block == 29));
+    }
+    host.get("/").expect(200);
+    drop(conn);
+    let log = host.stop().log;
+    assert!(!log.iter().any(|line| line.contains("panicked")), "{log:#?}");
 }
 
 #[test]

@@ -34,12 +34,20 @@ pub struct OutgoingBody {
 #[derive(Debug)]
 enum Rest {
     None,
-    Whole(Option<Bytes>),
-    Stream(BodyStream),
+    Whole(Bytes),
+    Stream {
+        stream: BodyStream,
+        /// What is left of its last chunk.
+        rest: Bytes,
+    },
     /// What was written before the cut is still with hyper, which drops it when the body fails: this
     /// lets it be sent first.
     Cut(Pin<Box<Sleep>>),
 }
+
+/// Bytes that are handed over at once in HTTP/2, about one frame of them. hyper asks for more as soon as the
+/// client has room for one byte, and keeps what there is no room for: out of reach of `send-idle-max`.
+const PIECE_MAX: usize = 16 * 1024;
 
 /// How long what was written before a cut has to be sent.
 const CUT_DELAY: Duration = Duration::from_millis(100);
@@ -51,9 +59,9 @@ pub fn response(mut reply: Reply, mut visit: Box<Visit>, in_flight: Option<InFli
     headers.insert(request_id::HEADER, visit.id().to_header());
     visit.answered(status, &headers);
     let rest = match reply.body {
-        ReplyBody::Whole(bytes) => Rest::Whole(Some(bytes)),
+        ReplyBody::Whole(bytes) => Rest::Whole(bytes),
         ReplyBody::None => Rest::None,
-        ReplyBody::Stream(stream) => Rest::Stream(stream),
+        ReplyBody::Stream(stream) => Rest::Stream { stream, rest: Bytes::new() },
     };
     let mut response = Response::new(OutgoingBody { rest, visit, in_flight, progress: Arc::default() });
     *response.status_mut() = status;
@@ -109,6 +117,11 @@ impl OutgoingBody {
         &self.progress
     }
 
+    /// Most bytes to hand over at once.
+    fn piece_max(&self) -> usize {
+        if self.visit.request.version == Version::HTTP_2 { PIECE_MAX } else { usize::MAX }
+    }
+
     /// A body that only the end of its connection ends (HTTP/1.0) must not end it cleanly when cut.
     fn reset_if_unframed(&self) {
         if let Some(in_flight) = &self.in_flight
@@ -119,15 +132,26 @@ impl OutgoingBody {
     }
 }
 
+/// The next piece of `bytes`, which are left with the rest; none if there are no more.
+fn piece(bytes: &mut Bytes, most: usize) -> Option<Bytes> {
+    (!bytes.is_empty()).then(|| bytes.split_to(bytes.len().min(most)))
+}
+
 impl Body for OutgoingBody {
     type Data = Bytes;
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let most = self.piece_max();
         let next = match &mut self.rest {
             Rest::None => Poll::Ready(None),
-            Rest::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(Ok)),
-            Rest::Stream(stream) => match stream.poll_next(context) {
+            Rest::Whole(bytes) => Poll::Ready(piece(bytes, most).map(Ok)),
+            Rest::Stream { rest, .. } if !rest.is_empty() => Poll::Ready(piece(rest, most).map(Ok)),
+            Rest::Stream { stream, rest } => match stream.poll_next(context) {
+                Poll::Ready(Some(Ok(chunk))) => {
+                    *rest = chunk;
+                    Poll::Ready(piece(rest, most).map(Ok))
+                }
                 Poll::Pending => {
                     self.progress.waiting();
                     return Poll::Pending;
@@ -159,16 +183,16 @@ impl Body for OutgoingBody {
     fn is_end_stream(&self) -> bool {
         match &self.rest {
             Rest::None => true,
-            Rest::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
-            Rest::Stream(_) | Rest::Cut(_) => false,
+            Rest::Whole(bytes) => bytes.is_empty(),
+            Rest::Stream { .. } | Rest::Cut(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.rest {
             Rest::None => SizeHint::with_exact(0),
-            Rest::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Rest::Stream(_) | Rest::Cut(_) => SizeHint::default(),
+            Rest::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Rest::Stream { .. } | Rest::Cut(_) => SizeHint::default(),
         }
     }
 }
@@ -205,7 +229,9 @@ fn date() -> HeaderValue {
 /// The status line's code of a reply that hyper made itself, for the log.
 pub fn hyper_status(error: &hyper::Error) -> Option<StatusCode> {
     if error.is_parse_too_large() {
-        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+        // hyper tells the two apart in its text alone.
+        let is_line = error.to_string().starts_with("URI");
+        Some(if is_line { StatusCode::URI_TOO_LONG } else { StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE })
     } else if error.is_parse() {
         Some(StatusCode::BAD_REQUEST)
     } else {

@@ -1,7 +1,8 @@
 //! Tests against the real binary: it starts `wasgi`, follows what it prints, and speaks to it byte by byte.
 //!
 //! - [`Host`] is a running `wasgi serve`; [`Wasgi`] is any command of it, run to its end.
-//! - [`Conn`] is a raw HTTP/1.1 client that sends exactly the bytes it is given; [`Http2`] speaks HTTP/2.
+//! - [`Conn`] is a raw HTTP/1.1 client that sends exactly the bytes it is given; [`Http2`] speaks HTTP/2, and
+//!   [`frames`] are its bytes.
 //! - [`Lines`] waits for a line of the log or of the access log; [`files`] waits for a file.
 //! - [`guest`] names a test guest, and [`for_each_fixture!`] names them all.
 //!
@@ -20,6 +21,7 @@ mod client;
 mod command;
 pub mod files;
 pub mod fixtures;
+pub mod frames;
 mod host;
 mod http2;
 mod lines;
