@@ -6,6 +6,7 @@ mod build;
 mod error;
 mod file;
 mod grants;
+mod mend;
 mod name;
 mod peers;
 mod tenant;
@@ -26,6 +27,7 @@ use crate::router::RoutePattern;
 
 pub use address::{ListenAddr, ListenError};
 pub use error::{ConfigError, Place, Problem};
+pub(crate) use grants::path_bytes;
 pub use grants::{DirGrant, EnvVar, GrantError, Grants};
 pub use name::{AppName, NameError, TenantName};
 pub use peers::{PeersError, TrustedPeers};
@@ -70,6 +72,7 @@ pub struct AppConfig {
     /// Who owns it; by default a tenant of the app's own name.
     pub tenant: TenantName,
     /// Its `.wasm` file.
+    #[serde(with = "grants::path_bytes")]
     pub component: PathBuf,
     /// Which requests are its own; at least one.
     pub routes: Vec<RoutePattern>,

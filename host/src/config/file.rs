@@ -13,11 +13,12 @@ use crate::limits::{AppLimits, AppLimitsPatch, HostLimits, LimitsPatch, Span};
 use crate::router::RoutePattern;
 
 use super::build::{self, GRACE};
+use super::mend::mended;
 use super::{AccessLogTarget, AppConfig, AppName, Config, ConfigError, DirGrant, EnvVar, Flags, Grants};
 use super::{ListenAddr, Place, Problem, RequestBody, ResetMode, TenantConfig, TenantName, TrustedPeers, Warm};
 
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 struct RawConfig {
     listen: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
@@ -37,14 +38,14 @@ struct RawConfig {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 struct RawTenant {
     name: Spanned<String>,
     concurrency_max: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 struct RawApp {
     name: Spanned<String>,
     tenant: Option<Spanned<String>>,
@@ -70,7 +71,7 @@ struct RawWarm {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a table")]
 struct RawDir {
     host: PathBuf,
     guest: Spanned<String>,
@@ -86,7 +87,8 @@ impl Config {
     pub fn from_file(file: &Path, flags: Flags) -> Result<Self, ConfigError> {
         build::refuse_grants(&flags)?;
         build::check_reuse_flag(&flags)?;
-        let text = read(file).map_err(|source| build::unreadable(file, source))?;
+        let bytes = read(file).map_err(|source| build::unreadable(file, source))?;
+        let text = decoded(file, bytes)?;
         let source = Source { file, text: &text };
         let raw = source.parse()?;
         source.config(raw, flags)
@@ -96,13 +98,23 @@ impl Config {
 /// Longest host.toml: thousands of apps. What is no regular file may have no end.
 const FILE_MAX: u64 = 16 << 20;
 
-fn read(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(file)?.take(FILE_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > FILE_MAX {
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(file)?.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_MAX {
         return Err(io::Error::other(format!("it is larger than {FILE_MAX} bytes")));
     }
-    Ok(text)
+    Ok(bytes)
+}
+
+/// TOML is UTF-8.
+fn decoded(file: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+        let source = Source { file, text: &valid };
+        let problem = Problem::Toml("not UTF-8; save the file as UTF-8".into());
+        source.invalid(Some(source.line(valid.len())), "", problem)
+    })
 }
 
 /// The file in hand, to tell where an error is.
@@ -140,8 +152,15 @@ impl Source<'_> {
             error.set_input(None);
             let shown = error.to_string();
             let key = shown.rsplit_once("\nin `").and_then(|(_, key)| key.trim_end().strip_suffix('`'));
-            let problem = Problem::Toml(error.message().trim_end().replace('\n', " "));
-            self.invalid(line, key.unwrap_or_default(), problem)
+            let key = key.unwrap_or_default();
+            let message = match error.message().trim_end() {
+                "duplicate key" => {
+                    let name = error.span().and_then(|span| self.text.get(span)).unwrap_or_default();
+                    format!("`{name}` is there already; delete one of the two")
+                }
+                message => mended(&message.replace('\n', " "), key),
+            };
+            self.invalid(line, key, Problem::Toml(message))
         })
     }
 

@@ -21,6 +21,7 @@ pub struct Grants {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DirGrant {
     /// Where it is on the host.
+    #[serde(with = "path_bytes")]
     pub host: PathBuf,
     /// What the guest calls it: an absolute path without `.`, `..` and empty segments.
     pub guest: String,
@@ -58,6 +59,23 @@ pub enum GrantError {
     /// A guest path that is no plain absolute one.
     #[error("guest path {0:?} is not absolute and plain; start it with `/` and leave out `.`, `..` and `//`")]
     GuestPath(String),
+}
+
+/// Paths for the process that compiles, byte by byte: serde takes none that is not UTF-8.
+pub(crate) mod path_bytes {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Vec::deserialize(deserializer).map(|bytes| OsString::from_vec(bytes).into())
+    }
 }
 
 impl DirGrant {

@@ -30,13 +30,13 @@ fn loaded(text: &str, flags: Flags) -> (Result<Config, ConfigError>, TempDir) {
 }
 
 #[track_caller]
-fn config(text: &str) -> Config {
+pub(super) fn config(text: &str) -> Config {
     loaded(text, Flags::default()).0.unwrap()
 }
 
 /// The message of the error in a host.toml of this text, without the directory.
 #[track_caller]
-fn refused(text: &str) -> String {
+pub(super) fn refused(text: &str) -> String {
     let (result, dir) = loaded(text, Flags::default());
     let message = result.expect_err("must be refused").to_string();
     assert!(!message.contains('\n'), "one line: {message}");

@@ -159,7 +159,7 @@ impl<'de, T: Unit> DeserializeSeed<'de> for AtLeast<T> {
     type Value = T;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        check(T::deserialize(deserializer)?, self.0).map_err(de::Error::custom)
+        check(T::read(deserializer)?, self.0).map_err(de::Error::custom)
     }
 }
 

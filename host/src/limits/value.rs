@@ -57,6 +57,11 @@ pub(super) trait Unit: Copy + Ord + Display + for<'de> Deserialize<'de> + Send +
 
     /// Reads a value of the command line.
     fn parse(text: &str) -> Result<Self, LimitError>;
+
+    /// Reads a value of host.toml.
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::deserialize(deserializer)
+    }
 }
 
 // === impl Size ===
@@ -264,5 +269,28 @@ impl Unit for u32 {
 
     fn parse(text: &str) -> Result<Self, LimitError> {
         text.parse().map_err(|_| LimitError::Count(text.to_owned()))
+    }
+
+    fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CountVisitor)
+    }
+}
+
+/// Serde's own messages for integers name the type, which says nothing to an operator.
+struct CountVisitor;
+
+impl Visitor<'_> for CountVisitor {
+    type Value = u32;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number such as 64, without quotes")
+    }
+
+    fn visit_u64<E: de::Error>(self, count: u64) -> Result<u32, E> {
+        count.try_into().map_err(|_| E::custom(LimitError::Count(count.to_string())))
+    }
+
+    fn visit_i64<E: de::Error>(self, count: i64) -> Result<u32, E> {
+        count.try_into().map_err(|_| E::custom(LimitError::Count(count.to_string())))
     }
 }

@@ -14,6 +14,8 @@ pub struct Wasgi {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     input: Vec<u8>,
+    stdout: Option<Stdio>,
+    stderr: Option<Stdio>,
     no_cache: bool,
 }
 
@@ -67,6 +69,20 @@ impl Wasgi {
         self
     }
 
+    /// Where its stdout goes; [`Outcome::stdout`] is then empty.
+    #[must_use]
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.stdout = Some(stdout.into());
+        self
+    }
+
+    /// Where its stderr goes; [`Outcome::stderr`] is then empty.
+    #[must_use]
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.stderr = Some(stderr.into());
+        self
+    }
+
     /// Leaves out `--cache`.
     #[must_use]
     pub fn without_cache_flag(mut self) -> Self {
@@ -87,19 +103,29 @@ impl Wasgi {
         if compiles && !self.no_cache {
             command.arg("--cache").arg(cache_dir());
         }
-        let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary starts");
+        command.stdin(Stdio::piped());
+        if let Some(stdout) = self.stdout {
+            command.stdout(stdout);
+        }
+        if let Some(stderr) = self.stderr {
+            command.stderr(stderr);
+        }
+        let mut child = command.spawn().expect("the binary starts");
+        // Else it would hold the other ends open.
+        drop(command);
         let mut stdin = child.stdin.take().expect("stdin is piped");
-        let stdout = Lines::follow("output", child.stdout.take().expect("stdout is piped"));
-        let stderr = Lines::follow("log", child.stderr.take().expect("stderr is piped"));
+        let stdout = child.stdout.take().map(|stdout| Lines::follow("output", stdout));
+        let stderr = child.stderr.take().map(|stderr| Lines::follow("log", stderr));
+        let all = |lines: Option<Lines>| lines.map(|lines| text(&lines.all())).unwrap_or_default();
         // A command that does not read its input may be gone already.
         let _ = stdin.write_all(&self.input);
         drop(stdin);
         let Some(status) = wait_for_exit(&mut child, PATIENCE) else {
             child.kill().expect("a child can be killed");
             child.wait().expect("a killed child ends");
-            panic!("wasgi {:?} does not end; its log:\n{}", self.args, stderr.all().join("\n"));
+            panic!("wasgi {:?} does not end; its log:\n{}", self.args, all(stderr));
         };
-        Outcome { code: status.code(), stdout: text(&stdout.all()), stderr: text(&stderr.all()) }
+        Outcome { code: status.code(), stdout: all(stdout), stderr: all(stderr) }
     }
 }
 
@@ -119,7 +145,17 @@ impl Outcome {
 
 /// The binary with pipes, and with nothing of the tester's environment that could change its ways.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(place::binary());
+    clean(Command::new(place::binary()))
+}
+
+/// The binary, started by another program.
+pub(crate) fn command_through(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg(place::binary());
+    clean(command)
+}
+
+fn clean(mut command: Command) -> Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).env_clear();
     for name in ["PATH", "HOME"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));

@@ -1,5 +1,8 @@
 //! host.toml.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+
 use super::*;
 
 /// The least that a file can hold.
@@ -157,15 +160,37 @@ fn a_wrong_value_is_refused_with_its_line_and_key() {
     for (text, message) in [
         ("grace = 5", "host.toml:1: grace: invalid type: integer `5`, expected a duration"),
         ("[limits]\ncpu-max = \"0s\"", "host.toml:2: limits.cpu-max: 0s is too little; the least is 1ms"),
-        ("listen = \"x\"", "host.toml:1: listen: invalid type: string \"x\", expected a sequence"),
-        ("listen = [\n\":80\",\n5]", "host.toml:3: listen: invalid type: integer `5`, expected a string"),
+        (
+            "listen = \"x\"",
+            "host.toml:1: listen: invalid type: string \"x\", expected a sequence; write it as listen = [\"127.0.0.1:8080\"]",
+        ),
+        ("listen = [\n\":80\",\n5]", "host.toml:3: listen: invalid type: integer `5`, expected a string; write it as "),
+        ("[app]", "host.toml:1: app: invalid type: map, expected a sequence; write it as [[app]]"),
+        (
+            "tenant = [\"x\"]",
+            "host.toml:1: tenant: invalid type: string \"x\", expected a table; write it as [[tenant]]",
+        ),
+        (
+            "[limits]\nqueue-max = \"5\"",
+            "host.toml:2: limits.queue-max: invalid type: string \"5\", expected a whole number such as 64, without quotes",
+        ),
+        ("[limits]\nqueue-max = -5", "host.toml:2: limits.queue-max: \"-5\" is not a count; write a whole number"),
+        (
+            "[limits]\nqueue-max = 1.5",
+            "host.toml:2: limits.queue-max: invalid type: floating point `1.5`, expected a whole",
+        ),
         ("a = = b", "host.toml:1: "),
-        ("[[app]]\nname = \"a\"\nname = \"b\"", "host.toml:3: duplicate key"),
-        ("[[app]]\nname = \"a\"", "host.toml:1: app: missing field `component`"),
+        ("[[app]]\nname = \"a\"\nname = \"b\"", "host.toml:3: `name` is there already; delete one of the two"),
+        ("[[app]]\nname = \"a\"", "host.toml:1: app: missing field `component`; add component = "),
     ] {
         let refusal = refused(text);
         assert!(refusal.starts_with(message), "{refusal}");
     }
+    let refusal = refused(&format!("{APP}reuse = -1"));
+    assert!(
+        refusal.ends_with("app.reuse: invalid value: integer `-1`, expected u32; write it as reuse = 100"),
+        "{refusal}"
+    );
     let refusal = refused(&format!("{APP}request-body = \"spool\""));
     assert!(refusal.starts_with("host.toml:5: app.request-body: unknown variant `spool`"), "{refusal}");
 }
@@ -260,6 +285,15 @@ fn a_file_that_cannot_be_read_is_no_bad_config() {
 }
 
 #[test]
+fn a_file_in_another_encoding_is_told_so_with_the_line() {
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("host.toml");
+    fs::write(&file, b"grace = \"1s\"\n# \xe9t\xe9\n").unwrap();
+    let error = Config::from_file(&file, Flags::default()).unwrap_err().to_string();
+    assert!(error.ends_with("host.toml:2: not UTF-8; save the file as UTF-8"), "{error}");
+}
+
+#[test]
 fn flags_that_grant_to_one_app_do_not_go_with_a_file() {
     let env = Flags { env: vec!["A=b".parse().unwrap()], ..Flags::default() };
     let dirs = Flags { dirs: vec!["a:/a".parse().unwrap()], ..Flags::default() };
@@ -272,7 +306,9 @@ fn flags_that_grant_to_one_app_do_not_go_with_a_file() {
 
 #[test]
 fn an_app_reaches_another_process_unchanged() {
-    let app = &config(&format!("{APP}env = {{ A = \"b\" }}\n[[app.dir]]\nhost = \"/a\"\nguest = \"/a\"")).apps[0];
-    let json = serde_json::to_string(app).unwrap();
-    assert_eq!(&serde_json::from_str::<AppConfig>(&json).unwrap(), app);
+    let text = format!("{APP}env = {{ A = \"b\" }}\n[[app.dir]]\nhost = \"/a\"\nguest = \"/a\"");
+    let mut app = config(&text).apps.remove(0);
+    app.grants.dirs[0].host = OsStr::from_bytes(b"/no\xfftext").into();
+    let json = serde_json::to_string(&app).unwrap();
+    assert_eq!(serde_json::from_str::<AppConfig>(&json).unwrap(), app);
 }

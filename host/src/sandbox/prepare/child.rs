@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::config::Grants;
+use crate::config::{Grants, path_bytes};
 use crate::limits::{AppLimits, HostLimits, Size, Span};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::output::{Channel, GuestLog};
@@ -43,6 +43,7 @@ const NICENESS: i32 = 10;
 pub(super) struct Order {
     limits: AppLimits,
     grants: Grants,
+    #[serde(with = "path_bytes")]
     output: PathBuf,
     cpu_max: Span,
     wall_max: Span,
