@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use wasgi_harness::Host;
+use wasgi_harness::{Host, Wasgi, files, guest};
 
 /// Starts a host with this cache, serves one request and stops it: its log.
 fn served(cache: &Path) -> Vec<String> {
@@ -164,6 +164,66 @@ fn an_entry_that_is_a_link_is_not_followed_into_another_file() {
 }
 
 #[test]
+fn an_entry_that_is_a_pipe_is_not_waited_for() {
+    let (dir, code) = warm();
+    for pipe in [only(dir.path(), "json"), code.clone()] {
+        fs::remove_file(&pipe).unwrap();
+        files::make_fifo(&pipe);
+        is_compiled_again(dir.path(), &code);
+    }
+}
+
+#[test]
+fn an_entry_under_the_name_of_another_is_not_trusted() {
+    let (dir, hello) = warm();
+    // Both are sound; only their names are those of the other.
+    let outcome = Wasgi::new(["check"]).without_cache_flag().arg(guest("environ")).arg("--cache").arg(dir.path());
+    assert_eq!(outcome.finish().code, Some(0));
+    let entries = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.path());
+    let code = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "cwasm");
+    let environ = entries.filter(code).find(|path| *path != hello).unwrap();
+    let aside = dir.path().join("aside");
+    for extension in ["cwasm", "json"] {
+        let (one, other) = (hello.with_extension(extension), environ.with_extension(extension));
+        fs::rename(&one, &aside).unwrap();
+        fs::rename(&other, &one).unwrap();
+        fs::rename(&aside, &other).unwrap();
+    }
+    is_compiled_again(dir.path(), &hello);
+}
+
+#[test]
+fn apps_that_do_not_fit_the_cache_together_are_served_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    // Room for none: each entry is dropped when the next is made.
+    let host = Host::dir(&["hello", "conformance", "environ"]).cache(dir.path()).args(["--cache-max", "0"]).start();
+    host.get("/hello").expect_text("Hello, world!\n");
+    host.get("/conformance/hello").expect_text("hello");
+    host.get("/environ").expect(200);
+}
+
+#[test]
+fn a_cache_that_is_emptied_takes_nothing_from_a_host_that_serves() {
+    let (dir, _) = warm();
+    let host = Host::serving("hello").cache(dir.path()).start();
+    fs::remove_dir_all(dir.path()).unwrap();
+    host.get("/").expect_text("Hello, world!\n");
+}
+
+#[test]
+fn a_cache_of_the_user_that_takes_no_files_is_done_without() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir_all(home.path().join(".cache/wasgi")).unwrap();
+    // A folder that belongs to the user, and takes no files even from root.
+    std::os::unix::fs::symlink("/proc/self/task", home.path().join(".cache/wasgi/compiled")).unwrap();
+    let check = Wasgi::new(["check"]).without_cache_flag().arg(guest("hello"));
+    let outcome = check.env("HOME", home.path()).env("WASGI_LOG", "warn").finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.contains("it would be served"), "{outcome:?}");
+    assert!(outcome.message().contains("for this run only"), "{outcome:?}");
+}
+
+#[test]
 fn hosts_that_start_at_the_same_time_share_a_cache() {
     let dir = tempfile::tempdir().unwrap();
     let start = || Host::dir(&["hello", "conformance"]).cache(dir.path()).start();
@@ -181,11 +241,8 @@ fn hosts_that_start_at_the_same_time_share_a_cache() {
 #[test]
 fn without_the_flag_the_cache_is_the_users() {
     let home = tempfile::tempdir().unwrap();
-    let outcome = wasgi_harness::Wasgi::new(["check"])
-        .without_cache_flag()
-        .arg(wasgi_harness::guest("hello"))
-        .env("HOME", home.path())
-        .finish();
+    let check = Wasgi::new(["check"]).without_cache_flag().arg(guest("hello"));
+    let outcome = check.env("HOME", home.path()).finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     only(&home.path().join(".cache/wasgi/compiled"), "cwasm");
 }

@@ -1,5 +1,8 @@
 //! `wasgi check`, `wasgi request` and `--help`.
 
+use std::fs::File;
+use std::process::Stdio;
+
 use wasgi_harness::{Outcome, Wasgi, guest};
 
 fn check(name: &str) -> Outcome {
@@ -41,6 +44,35 @@ fn check_tells_why_an_app_would_be_refused() {
         let message = outcome.message();
         assert!(message.contains(name) && message.contains(why), "{message}");
         assert_eq!(outcome.stdout, "");
+    }
+}
+
+/// Where nothing can be written: to a reader that is gone, and to a full disk.
+fn closed() -> [Stdio; 2] {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    [writer.into(), File::options().write(true).open("/dev/full").unwrap().into()]
+}
+
+#[test]
+fn a_command_whose_output_nobody_takes_ends_quietly() {
+    for stdout in closed() {
+        let outcome = Wasgi::new(["check"]).arg(guest("hello")).stdout(stdout).finish();
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    }
+    for stdout in closed() {
+        let outcome = Wasgi::new(["--help"]).stdout(stdout).finish();
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{outcome:?}");
+    }
+    for stdout in closed() {
+        // What it was run for is lost, so this one says so.
+        let outcome = request("hello", "/").stdout(stdout).finish();
+        assert_eq!(outcome.code, Some(71), "{outcome:?}");
+        assert!(outcome.message().contains("cannot write the response"), "{outcome:?}");
+    }
+    for stderr in closed() {
+        let outcome = Wasgi::new(["check", "/nowhere/app.wasm"]).stderr(stderr).finish();
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(66), ""), "{outcome:?}");
     }
 }
 

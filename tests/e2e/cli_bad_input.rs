@@ -1,10 +1,12 @@
 //! Bad input: one line that names the thing, the reason and the mend, and the exit code.
 
-use std::ffi::OsString;
-use std::fs;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use wasgi_harness::{Outcome, Wasgi, guest, guests_dir};
+use wasgi_harness::{Host, Outcome, Wasgi, files, guest, guests_dir};
 
 fn serve(args: &[&str]) -> Outcome {
     let args: Vec<OsString> = args.iter().map(Into::into).collect();
@@ -164,7 +166,13 @@ fn a_bad_config_is_told_in_one_line_with_its_place() {
         ("listen = []\n$APP", &["host.toml", "listen"]),
         ("listen = [\"nonsense\"]\n$APP", &["host.toml", "nonsense"]),
         ("lisetn = []\n$APP", &["host.toml:1", "lisetn"]),
-        ("[limits]\ncpu-max = 5\n$APP", &["host.toml:2", "cpu-max"]),
+        ("[limits]\ncpu-max = 5\n$APP", &["host.toml:2", "cpu-max", "such as", "5s"]),
+        ("[limits]\nmemory-max = true\n$APP", &["host.toml:2", "memory-max", "such as", "64KiB"]),
+        ("[limits]\nqueue-max = \"5\"\n$APP", &["host.toml:2", "queue-max", "such as 64", "without quotes"]),
+        ("$APPreuse = \"5\"\n", &["host.toml:5", "app.reuse", "reuse = 100"]),
+        ("$APProutes = \"/\"\n", &["host.toml:5", "`routes` is there already", "delete"]),
+        ("[app]\nname = \"a\"\n", &["host.toml:1", "app", "[[app]]"]),
+        ("listen = \"127.0.0.1:0\"\n$APP", &["host.toml:1", "listen", "[\"127.0.0.1:8080\"]"]),
         ("[limits]\ncpu_max = \"5s\"\n$APP", &["host.toml:2", "cpu_max"]),
         ("trusted-peers = [\"somebody\"]\n$APP", &["host.toml", "somebody"]),
         ("$APP[app.limits]\nconnections-max = 5\n", &["host.toml:6", "connections-max", "[limits]"]),
@@ -175,7 +183,7 @@ fn a_bad_config_is_told_in_one_line_with_its_place() {
         ("$APP[[app.dir]]\nhost = \"/tmp\"\nguest = \"data\"\n", &["host.toml", "data"]),
         ("[[app]]\nname = \"A b\"\ncomponent = \"x\"\nroutes = [\"/\"]\n", &["host.toml", "A b"]),
         ("[[app]]\nname = \"a\"\ncomponent = \"x\"\nroutes = []\n", &["host.toml", "no route"]),
-        ("[[app]]\nname = \"a\"\nroutes = [\"/\"]\n", &["host.toml", "component"]),
+        ("[[app]]\nname = \"a\"\nroutes = [\"/\"]\n", &["host.toml", "add component = \"shop.wasm\""]),
     ] {
         refused(&with_config(&toml.replace("$APP", APP)).0, 78, named);
     }
@@ -219,8 +227,73 @@ fn a_message_is_one_line_whatever_a_file_is_called() {
 }
 
 #[test]
+fn a_path_of_any_bytes_is_shown_on_one_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join(OsStr::from_bytes(b"a\nb\x1b[2J\xff"));
+    fs::create_dir(&odd).unwrap();
+    fs::copy(guest("hello"), odd.join("hello.wasm")).unwrap();
+    let shown = "a\\nb\\u{1b}[2J\u{fffd}/hello.wasm";
+    let outcome = Wasgi::new(["check"]).arg(odd.join("hello.wasm")).finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stdout.lines().next().unwrap().contains(shown), "{outcome:?}");
+
+    let outcome = Wasgi::new(["check"]).without_cache_flag().arg(guest("hello")).arg("--cache").arg(odd.join("cache"));
+    assert_eq!(outcome.finish().code, Some(0), "it is a folder like any other");
+
+    let nowhere = "/proc/a\nb\u{1b}[2J";
+    for flag in ["--spool-dir", "--cache", "--access-log"] {
+        let outcome = Wasgi::new(["serve"]).without_cache_flag().arg(guest("hello")).args([flag, nowhere]);
+        refused(&outcome.arg("--listen").arg("127.0.0.1:0").finish(), 73, &["a\\nb\\u{1b}"]);
+    }
+    let outcome = Wasgi::new(["request"]).arg(guest("hello")).args(["/", "-d", &format!("@{nowhere}")]).finish();
+    refused(&outcome, 66, &["a\\nb\\u{1b}"]);
+}
+
+#[test]
+fn a_path_of_any_bytes_is_one_line_of_the_log_and_of_the_addresses() {
+    let builder = Host::serving("hello");
+    let odd = builder.path("a\nb\u{1b}[2J");
+    fs::create_dir(&odd).unwrap();
+    fs::set_permissions(&odd, fs::Permissions::from_mode(0o777)).unwrap();
+    let socket = format!("unix:{}", odd.join("socket").display());
+    // A warning for the folder that others can write, and an address that is odd.
+    let host = builder.cache(&odd).listen(&socket).start_without_waiting();
+    let warning = host.log().wait("the compile cache can be written by others");
+    let address = host.access_log().wait("listening on unix:");
+    for line in [warning, address] {
+        assert!(line.contains("a\\nb\\u{1b}[2J"), "{line}");
+    }
+    host.stop();
+}
+
+#[test]
 fn a_config_without_end_is_refused() {
     let outcome = Wasgi::new(["serve", "--config", "/dev/zero"]).finish();
     assert!(matches!(outcome.code, Some(66 | 78)), "{outcome:?}");
     assert!(outcome.message().contains("/dev/zero"), "{outcome:?}");
+
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    files::make_fifo(&pipe);
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        // Opened once the command reads it, and closed by its end.
+        move || std::io::copy(&mut std::io::repeat(b'#'), &mut File::options().write(true).open(pipe).unwrap())
+    });
+    let outcome = Wasgi::new(["serve", "--config"]).arg(&pipe).finish();
+    refused(&outcome, 66, &["pipe", "larger than"]);
+    writer.join().unwrap().expect_err("nobody reads on");
+}
+
+#[test]
+fn a_config_may_come_through_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    files::make_fifo(&pipe);
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || fs::write(pipe, "listen = []").unwrap()
+    });
+    refused(&Wasgi::new(["serve", "--config"]).arg(&pipe).finish(), 78, &["pipe:1", "listen"]);
+    writer.join().unwrap();
 }

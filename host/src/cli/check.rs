@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::flags::AppFlags;
-use super::{CliError, block_on, compiler, start_log};
+use super::{CliError, LINE_MAX, block_on, compiler, start_log};
 use crate::config::Config;
 use crate::host::{Host, Setting};
 use crate::limits::Size;
 use crate::sandbox::prepare::Report;
 use crate::telemetry::{AccessLog, LogFormat};
+use crate::text::printable;
 
 /// Tells what a component exports, imports and needs, or why it is not served
 ///
@@ -34,7 +35,8 @@ impl Check {
         let host = block_on(async { Ok(Host::load(&config, setting).await?) })?;
         for (app, artifact) in config.apps.iter().zip(host.apps().artifacts()) {
             // A reader that is gone wants no more of it.
-            let _ = write!(io::stdout(), "{}", describe(&app.component.display().to_string(), &artifact.report));
+            let component = printable(&app.component.display().to_string(), LINE_MAX);
+            let _ = write!(io::stdout(), "{}", describe(&component, &artifact.report));
         }
         Ok(ExitCode::SUCCESS)
     }

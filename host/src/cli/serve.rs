@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::flags::AppFlags;
-use super::{CliError, block_on, compiler, start_log};
+use super::{CliError, LINE_MAX, block_on, compiler, start_log};
 use crate::access_log::Format;
 use crate::config::{AccessLogTarget, Config, ListenAddr};
 use crate::host::{Host, Setting};
 use crate::limits::Span;
 use crate::shutdown::{Drained, Signals};
 use crate::telemetry::{AccessLog, LogFormat};
+use crate::text::printable;
 
 /// Serves one app, a directory of apps, or the apps of a host.toml
 ///
@@ -81,7 +82,7 @@ async fn serve(config: Config, setting: Setting) -> Result<ExitCode, CliError> {
     };
     for name in host.listen(&config).await? {
         // Whoever started this may not read its output.
-        let _ = writeln!(std::io::stdout(), "listening on {name}");
+        let _ = writeln!(std::io::stdout(), "listening on {}", printable(&name, LINE_MAX));
     }
     signals.next().await;
     tracing::info!("draining; a second signal ends at once");

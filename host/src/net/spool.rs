@@ -41,7 +41,7 @@ impl Spool {
         tempfile::tempfile_in(dir)?;
         if is_memory(dir) {
             tracing::warn!(
-                spool_dir = %dir.display(),
+                spool_dir = ?dir,
                 "the spool folder is memory (tmpfs), so large request bodies take memory after all; name a folder on disk with --spool-dir"
             );
         }

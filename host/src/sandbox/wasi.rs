@@ -26,7 +26,7 @@ pub(crate) fn context(grants: &Grants, output: &Output) -> WasiCtx {
         let permissions = if dir.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         if let Err(error) = builder.preopened_dir(&dir.host, &dir.guest, permissions) {
             // Checked when the app was loaded, so it was removed since: the guest finds it absent.
-            tracing::error!(dir = %dir.host.display(), %error, "cannot open a granted directory; restore it or end its grant");
+            tracing::error!(dir = ?dir.host, %error, "cannot open a granted directory; restore it or end its grant");
         }
     }
     builder.build()

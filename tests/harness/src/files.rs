@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::inotify;
+use rustix::fs::{CWD, Mode, inotify, mkfifoat};
 use rustix::io::retry_on_intr;
 
 use crate::PATIENCE;
@@ -38,6 +38,11 @@ pub fn wait_until<T>(path: &Path, what: &str, mut find: impl FnMut(&str) -> Opti
         let mut reader = inotify::Reader::new(&watch, &mut buffer);
         while reader.next().is_ok() {}
     }
+}
+
+/// Makes a pipe with a name: whoever opens it to read waits until somebody writes.
+pub fn make_fifo(path: &Path) {
+    mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).expect("a new file in a folder of ours");
 }
 
 /// Waits until `path` has `line` as one of its lines. Panics as [`wait_until`] does.

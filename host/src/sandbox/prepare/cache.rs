@@ -82,7 +82,7 @@ impl Cache {
             return Ok(Self { dir: dir.into(), size_max, _private: None });
         }
         tracing::warn!(
-            cache = %dir.display(),
+            cache = ?dir,
             "the compile cache can be written by others, so it is not used; `chmod go-w` it or name another with --cache"
         );
         Self::private(size_max)
@@ -108,7 +108,7 @@ impl Cache {
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(&file).ok()?;
         if hasher.finalize().to_hex().as_str() != entry.hash {
-            tracing::warn!(entry = %code.display(), "a compile cache entry is damaged; compiling it again");
+            tracing::warn!(entry = ?code, "a compile cache entry is damaged; compiling it again");
             return None;
         }
         // Used last: what prunes the cache goes by this.
@@ -199,7 +199,7 @@ fn open_private(path: &Path) -> io::Result<File> {
     if metadata.is_file() && is_private(&metadata) {
         return Ok(file);
     }
-    tracing::warn!(entry = %path.display(), "a compile cache entry can be written by others; compiling it again");
+    tracing::warn!(entry = ?path, "a compile cache entry can be written by others; compiling it again");
     Err(io::ErrorKind::PermissionDenied.into())
 }
 

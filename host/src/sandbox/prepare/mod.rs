@@ -142,7 +142,7 @@ impl Workshop {
         let initializes = inspect::exports_initialize(&component);
         let key = cache::key(&component, self.compatibility, initializes.then_some(terms));
         if let Some(artifact) = self.cache.find(&key) {
-            tracing::debug!(component = %path.display(), "loaded from the compile cache");
+            tracing::debug!(component = ?path, "loaded from the compile cache");
             return Ok(artifact);
         }
         let job = child::Job::new(terms, &self.limits, self.cache.staging()?);
