@@ -7,13 +7,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// SIGTERM, SIGINT and SIGHUP, caught from now on.
+/// SIGTERM, SIGINT and SIGHUP, caught from now on. SIGHUP is left alone if the host was started with it
+/// ignored, as `nohup` does: it is then to outlive its terminal.
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     /// A terminal that was closed.
-    hangup: Signal,
+    hangup: Option<Signal>,
 }
 
 /// How a drain ended.
@@ -33,21 +34,33 @@ impl Signals {
     /// # Errors
     /// When the operating system does not let them be caught.
     pub fn catch() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let hangup = (!ignores(&status, SignalKind::hangup())).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())?, hangup })
     }
 
     /// The next of them.
     pub async fn next(&mut self) {
+        let hung_up = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
-            _ = self.hangup.recv() => {}
+            _ = hung_up => {}
         }
     }
+}
+
+/// Whether a process whose `/proc/PID/status` is this ignores a signal.
+fn ignores(status: &str, signal: SignalKind) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    // The lowest bit is signal 1.
+    mask >> (signal.as_raw_value() - 1) & 1 == 1
 }
 
 /// Waits until `tracker` is empty, for at most `grace`, or until `hurry` resolves.
@@ -71,6 +84,14 @@ mod tests {
     use std::future::pending;
 
     use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_off_the_mask() {
+        let status = "Name:\twasgi\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000002\n";
+        assert!(ignores(status, SignalKind::hangup()));
+        assert!(!ignores(status, SignalKind::interrupt()));
+        assert!(!ignores("", SignalKind::hangup()));
+    }
 
     fn busy(tracker: &TaskTracker, stop: &CancellationToken, finish: Duration) {
         let stop = stop.clone();

@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use wasgi_harness::{Address, BodyEnd, Conn, Ending, Host, Request, children, eventually, is_gone};
+use wasgi_harness::{Address, BodyEnd, Conn, Ending, Host, Request, children, eventually, files, is_gone};
 
 /// A host with a request that runs until the file `gate/open` is there.
 fn busy(args: &[&str]) -> (Host, Conn) {
@@ -24,7 +24,7 @@ fn open(host: &Host) {
 
 #[test]
 fn an_idle_host_ends_at_once_with_0() {
-    for signal in [Signal::TERM, Signal::INT] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
         let host = Host::serving("hello").start();
         let since = Instant::now();
         host.signal(signal);
@@ -60,6 +60,51 @@ fn a_response_that_is_under_way_is_completed() {
     assert_eq!(conn.chunk(), Ok(Vec::new()), "the proper end");
     assert_eq!(conn.ended(), Ending::Closed);
     assert_eq!(host.wait().status.code(), Some(0));
+}
+
+#[test]
+fn a_terminal_that_is_closed_drains_the_host() {
+    let (host, mut conn) = busy(&[]);
+    host.signal(Signal::HUP);
+    host.log().wait("draining");
+    open(&host);
+    conn.chunks_until("last\n");
+    assert_eq!(conn.chunk(), Ok(Vec::new()), "the proper end");
+    assert_eq!(host.wait().status.code(), Some(0));
+}
+
+#[test]
+fn under_nohup_a_host_outlives_its_terminal() {
+    let host = Host::serving("hello").through("nohup").start();
+    host.signal(Signal::HUP);
+    host.get("/").expect_text("Hello, world!\n");
+    // Signals that are caught are told in the order of their numbers, so this one comes after the first.
+    let log = host.stop().log;
+    assert_eq!(log.iter().filter(|line| line.contains("draining")).count(), 1, "{log:#?}");
+}
+
+#[test]
+fn a_file_that_never_answers_does_not_hold_the_host() {
+    // A pipe that nobody writes to blocks the thread that opens it, for good.
+    let host = Host::serving("hostile").args(["--wall-max", "500ms"]).grant("data", "/data:ro").start();
+    files::make_fifo(&host.path("data/fifo"));
+    for _ in 0..3 {
+        host.get("/dir/read?path=/data/fifo").expect(504);
+    }
+    host.get("/ok").expect_text("ok");
+    host.stop();
+    // The same while a request still waits for it.
+    let host = Host::serving("hostile").args(["--grace", "1s"]).grant("data", "/data:ro").start();
+    files::make_fifo(&host.path("data/fifo"));
+    let mut conn = host.connect();
+    let request = Request::post("/dir/read?path=/data/fifo", "x").header("Expect", "100-continue");
+    conn.send(request.head_bytes());
+    assert_eq!(conn.head().status, 100, "it was let in");
+    conn.send("x");
+    host.terminate();
+    let stopped = host.wait();
+    assert_eq!(stopped.status.code(), Some(0));
+    assert!(stopped.log.iter().any(|line| line.contains("grace")), "{:#?}", stopped.log);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct HostBuilder {
     listen: Vec<String>,
     log_filter: String,
     cache: PathBuf,
+    /// The program that starts it.
+    through: Option<&'static str>,
     /// Its own folder: spool, configuration, and whatever a test puts there.
     dir: Arc<TempDir>,
 }
@@ -194,6 +196,7 @@ impl HostBuilder {
             listen: Vec::new(),
             log_filter: "info".into(),
             cache: cache_dir(),
+            through: None,
             dir: Arc::new(TempDir::with_prefix("wasgi-test-").expect("the temporary folder can be written")),
         }
     }
@@ -246,6 +249,13 @@ impl HostBuilder {
         self
     }
 
+    /// Has another program, such as `nohup`, start it in its own place.
+    #[must_use]
+    pub fn through(mut self, program: &'static str) -> Self {
+        self.through = Some(program);
+        self
+    }
+
     /// Grants the folder `name` of the host's own folder, which is made, to the app as `guest_path`; `:ro` may follow.
     #[must_use]
     pub fn grant(self, name: &str, guest_path: &str) -> Self {
@@ -286,7 +296,7 @@ impl HostBuilder {
     fn start_with(self, listeners: usize) -> Host {
         let spool = self.path("spool");
         fs::create_dir_all(&spool).expect("a folder in a new folder");
-        let mut command = command::command();
+        let mut command = self.through.map_or_else(command::command, command::command_through);
         command.arg("serve").args(&self.args);
         for address in &self.listen {
             command.arg("--listen").arg(address);
