@@ -93,9 +93,13 @@ fn build_host(root: &Path, options: &Options) -> Result<PathBuf> {
     if !options.debug {
         cargo.arg("--release");
     }
-    command_phase("host", &mut cargo)?;
     let profile = if options.debug { "debug" } else { "release" };
-    Ok(paths::target(root).join(profile).join("wasgi"))
+    let binary = paths::target(root).join(profile).join("wasgi");
+    if !binary.exists() {
+        println!("host: building it, which takes some minutes the first time");
+    }
+    command_phase("host", &mut cargo)?;
+    Ok(binary)
 }
 
 /// One app per example; none of them needs more than the defaults grant.
