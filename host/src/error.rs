@@ -107,7 +107,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Pool(error) => Some(error.retry_after),
-            Self::Body(BodyError::SpoolFull(_)) => Some(BUSY),
+            Self::HostFull(_) | Self::Body(BodyError::SpoolFull(_)) => Some(BUSY),
             _ => None,
         }
     }

@@ -7,17 +7,20 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("grace", r#"grace = "30s""#),
     ("spool-dir", r#"spool-dir = "/var/tmp""#),
     ("cache", r#"cache = "/var/cache/wasgi""#),
+    ("slot-reset", r#"slot-reset = "auto""#),
     ("access-log", r#"access-log = "access.log""#),
     ("access-log-format", r#"access-log-format = "json""#),
     ("limits", "[limits]"),
     ("tenant", "[[tenant]]"),
     ("tenant.name", r#"name = "acme""#),
+    ("tenant.concurrency-max", "concurrency-max = 64"),
     ("app", "[[app]]"),
     ("app.name", r#"name = "shop""#),
     ("app.tenant", r#"tenant = "acme""#),
     ("app.component", r#"component = "shop.wasm""#),
     ("app.routes", r#"routes = ["/shop"]"#),
     ("app.reuse", "reuse = 100"),
+    ("app.warm", "warm = { min = 1, max = 4 }"),
     ("app.request-body", r#"request-body = "stream""#),
     ("app.env", r#"env = { KEY = "value" }"#),
     ("app.dir", "[[app.dir]]"),
@@ -44,9 +47,9 @@ pub(super) fn mended(message: &str, key: &str) -> String {
 }
 
 fn example(key: &str) -> Option<&'static str> {
-    // Variables have names of their own.
-    let key = if key.starts_with("app.env.") { "app.env" } else { key };
-    EXAMPLES.iter().find(|(known, _)| *known == key).map(|(_, example)| *example)
+    // Of these the example has what is in them.
+    let whole = ["app.env", "app.warm"].into_iter().find(|whole| key.starts_with(whole)).unwrap_or(key);
+    EXAMPLES.iter().find(|(known, _)| *known == whole).map(|(_, example)| *example)
 }
 
 #[cfg(test)]
