@@ -61,11 +61,20 @@ pub struct Call {
 ///
 /// # Errors
 /// [`Fault`] if there is no head to send. It has been logged.
-pub async fn serve(app: Arc<App>, lease: Lease, call: Call, tracker: TaskTracker) -> Result<Reply, Fault> {
+///
+/// # Panics
+/// Outside a tokio runtime.
+// Not an async fn: that would carry the run's future in its own, and be copied with it.
+pub fn serve(
+    app: Arc<App>,
+    lease: Lease,
+    call: Call,
+    tracker: TaskTracker,
+) -> impl Future<Output = Result<Reply, Fault>> {
     let (sender, head) = oneshot::channel();
     let client = Arc::clone(&call.client);
     let run = Box::pin(run(app, lease, call, sender));
-    Inline { run: Some(run), head, client, tracker, runtime: Handle::current() }.await
+    Inline { run: Some(run), head, client, tracker, runtime: Handle::current() }
 }
 
 type Run = Pin<Box<dyn Future<Output = Result<Option<Reply>, Fault>> + Send>>;
