@@ -103,10 +103,15 @@ pub(crate) struct PoolPlan {
     pub(crate) reset: SlotReset,
 }
 
-/// Smallest and largest part of a memory that stays resident in a slot at rest. The upper bound is
-/// what the scan may at most keep of an app; times the slots in use, it is the pool's idle memory.
+/// Smallest and largest part of a memory that stays resident in a slot at rest.
 const KEEP_RESIDENT_MIN: u64 = 64 << 10;
 const KEEP_RESIDENT_MAX: u64 = 8 << 20;
+
+/// What an app is taken to touch beyond the memory that it has from the start.
+const GROWTH: u64 = 1 << 20;
+
+/// The part of the available memory that all slots at rest may keep together.
+const REST_PART: u64 = 8;
 
 impl PoolPlan {
     /// How many instances there will be at most: what the operator allows, the apps could have, address
@@ -127,11 +132,15 @@ impl PoolPlan {
         u32::try_from(self.room.memory / 2 / each).unwrap_or(u32::MAX)
     }
 
-    /// Bytes of each memory that are kept between two instances: as much as an app has from the
-    /// start when the scan finds the touched pages; little when all of it would be overwritten.
+    /// Bytes of each memory that are kept between two instances: what an app has from the start and a
+    /// little more when the scan finds the touched pages; little when all of it would be overwritten.
     fn keep_resident(&self) -> usize {
         let keep = match self.reset {
-            SlotReset::PagemapScan { .. } => self.needs.initial_memory.clamp(KEEP_RESIDENT_MIN, KEEP_RESIDENT_MAX),
+            SlotReset::PagemapScan { .. } => {
+                let touched = self.needs.initial_memory.saturating_add(GROWTH).min(KEEP_RESIDENT_MAX);
+                let memories = u64::from(self.instances()) * u64::from(self.needs.memories.max(1));
+                touched.min(self.room.memory / REST_PART / memories).max(KEEP_RESIDENT_MIN)
+            }
             SlotReset::Madvise { .. } => KEEP_RESIDENT_MIN,
         };
         usize::try_from(keep).unwrap_or(usize::MAX)
@@ -237,6 +246,17 @@ mod tests {
         assert_eq!(PoolPlan { room, ..PLENTY.clone() }.instances(), 100, "half of it, at 2 MiB each");
         let needs = Needs { initial_memory: 64 << 10, ..PLENTY.needs };
         assert_eq!(PoolPlan { room, needs, ..PLENTY }.instances(), 200, "at 1 MiB each");
+    }
+
+    #[test]
+    fn slots_at_rest_keep_what_an_app_touches_but_not_all_memory() {
+        let scan = PoolPlan { reset: SlotReset::PagemapScan { because: "a test", watch: false }, ..PLENTY };
+        assert_eq!(scan.keep_resident(), 3 << 20);
+        let huge = Needs { initial_memory: 40 << 20, ..PLENTY.needs };
+        assert_eq!(PoolPlan { needs: huge, instances_max: 10, ..scan.clone() }.keep_resident(), 8 << 20);
+        let room = Room { memory: 1 << 30, ..PLENTY.room };
+        assert_eq!(PoolPlan { room, ..scan }.keep_resident(), (1 << 30) / 8 / 256, "of 256 instances");
+        assert_eq!(PLENTY.keep_resident(), 64 << 10);
     }
 
     #[test]
