@@ -48,7 +48,12 @@ impl Head {
     pub fn parse(status: &str, headers: &[(String, String)], limits: &AppLimits) -> Result<Self, HeadError> {
         check_size(status, headers, limits)?;
         let (status, reason) = parse_status(status)?;
-        let mut head = Self { status, reason, headers: HeaderMap::with_capacity(headers.len() + HOST_HEADERS), content_length: None };
+        let mut head = Self {
+            status,
+            reason,
+            headers: HeaderMap::with_capacity(headers.len() + HOST_HEADERS),
+            content_length: None,
+        };
         for (name, value) in headers {
             head.add(name, value)?;
         }

@@ -50,9 +50,12 @@ mod tests {
 
     #[test]
     fn addresses_read_as_those_of_std() {
-        for (address, shown) in
-            [("127.0.0.1", "127.0.0.1"), ("0.10.200.255", "0.10.200.255"), ("::1", "::1"), ("::ffff:1.2.3.4", "1.2.3.4")]
-        {
+        for (address, shown) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("0.10.200.255", "0.10.200.255"),
+            ("::1", "::1"),
+            ("::ffff:1.2.3.4", "1.2.3.4"),
+        ] {
             let mut text = String::new();
             push_ip(&mut text, address.parse().unwrap());
             assert_eq!(text, shown);

@@ -155,7 +155,10 @@ impl Server {
             }
         };
         if let Err(error) = ended {
-            self.gateway.connection_failed(&connection.about, error.downcast_ref::<hyper::Error>().and_then(reply::hyper_status));
+            self.gateway.connection_failed(
+                &connection.about,
+                error.downcast_ref::<hyper::Error>().and_then(reply::hyper_status),
+            );
             tracing::debug!(?peer, %error, "connection ended");
         }
     }

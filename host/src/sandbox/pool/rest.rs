@@ -9,10 +9,13 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
-/// The instances of one app that rest, the one that was last to come last: its pages are the warmest.
+/// The instances of one app that rest. In each list the one that was last to come is last: its pages are
+/// the warmest.
 #[derive(Debug)]
 pub(super) struct Rest<I> {
-    kept: VecDeque<Resting<I>>,
+    used: VecDeque<Resting<I>>,
+    /// Those that have served nobody yet.
+    warm: VecDeque<Resting<I>>,
     generation: Generation,
 }
 
@@ -20,12 +23,12 @@ pub(super) struct Rest<I> {
 struct Resting<I> {
     instance: I,
     since: Instant,
-    /// When it is too old to serve. None for one that has served nobody yet: it does not age.
+    /// When it is too old to serve. None for a warm one: it does not age.
     until: Option<Instant>,
 }
 
 impl<I> Rest<I> {
-    /// Takes an instance of `generation`, as of `now`.
+    /// Takes an instance of `generation`, as of `now`; a warm one if no time is set to it.
     ///
     /// # Errors
     /// Gives it back when its code was replaced.
@@ -38,18 +41,20 @@ impl<I> Rest<I> {
         if generation != self.generation {
             return Err(instance);
         }
-        self.kept.push_back(Resting { instance, since: now, until });
+        let list = if until.is_some() { &mut self.used } else { &mut self.warm };
+        list.push_back(Resting { instance, since: now, until });
         Ok(())
     }
 
-    /// The instance that came last.
+    /// The instance that served last, else the warm one that was made last.
     pub(super) fn pop(&mut self) -> Option<I> {
-        self.kept.pop_back().map(|resting| resting.instance)
+        self.used.pop_back().or_else(|| self.warm.pop_back()).map(|resting| resting.instance)
     }
 
     /// The instance that has rested for longest.
     pub(super) fn pop_oldest(&mut self) -> Option<I> {
-        self.kept.pop_front().map(|resting| resting.instance)
+        let list = if self.is_used_older() { &mut self.used } else { &mut self.warm };
+        list.pop_front().map(|resting| resting.instance)
     }
 
     /// What is too old, and what has rested longer than `rest_max`; of the latter the `keep` that came
@@ -57,14 +62,12 @@ impl<I> Rest<I> {
     pub(super) fn expire(&mut self, now: Instant, rest_max: Duration, keep: usize) -> Vec<I> {
         let is_old = |resting: &Resting<I>| resting.until.is_some_and(|until| now >= until);
         let mut expired = Vec::new();
-        if self.kept.iter().any(is_old) {
-            let (old, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.kept).into_iter().partition(is_old);
-            self.kept = kept;
+        if self.used.iter().any(is_old) {
+            let (old, kept): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.used).into_iter().partition(is_old);
+            self.used = kept;
             expired.extend(old.into_iter().map(|resting| resting.instance));
         }
-        while self.kept.len() > keep
-            && self.kept.front().is_some_and(|resting| now.duration_since(resting.since) >= rest_max)
-        {
+        while self.len() > keep && self.oldest().is_some_and(|since| now.duration_since(since) >= rest_max) {
             expired.extend(self.pop_oldest());
         }
         expired
@@ -73,7 +76,8 @@ impl<I> Rest<I> {
     /// All of them; from now on the code is another.
     pub(super) fn clear(&mut self) -> Vec<I> {
         self.generation.0 += 1;
-        std::mem::take(&mut self.kept).into_iter().map(|resting| resting.instance).collect()
+        let (used, warm) = (std::mem::take(&mut self.used), std::mem::take(&mut self.warm));
+        used.into_iter().chain(warm).map(|resting| resting.instance).collect()
     }
 
     pub(super) fn generation(&self) -> Generation {
@@ -81,13 +85,26 @@ impl<I> Rest<I> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.kept.len()
+        self.used.len() + self.warm.len()
+    }
+
+    /// Since when the one has rested that has rested for longest.
+    fn oldest(&self) -> Option<Instant> {
+        let list = if self.is_used_older() { &self.used } else { &self.warm };
+        list.front().map(|resting| resting.since)
+    }
+
+    fn is_used_older(&self) -> bool {
+        match (self.used.front(), self.warm.front()) {
+            (Some(used), Some(warm)) => used.since < warm.since,
+            (used, _) => used.is_some(),
+        }
     }
 }
 
 impl<I> Default for Rest<I> {
     fn default() -> Self {
-        Self { kept: VecDeque::new(), generation: Generation::default() }
+        Self { used: VecDeque::new(), warm: VecDeque::new(), generation: Generation::default() }
     }
 }
 
@@ -110,6 +127,16 @@ mod tests {
     fn who_came_last_serves_first_and_who_came_first_gives_way_first() {
         let (mut rest, _) = rest(3, None);
         assert_eq!((rest.pop(), rest.pop_oldest(), rest.pop(), rest.pop()), (Some(2), Some(0), Some(1), None));
+    }
+
+    #[test]
+    fn one_that_has_served_is_taken_before_a_warm_one() {
+        let (mut rest, start) = rest(2, None);
+        rest.push(7, rest.generation(), (start + SECOND / 2, Some(start + SECOND * 9))).unwrap();
+        assert_eq!((rest.len(), rest.pop()), (3, Some(7)));
+        rest.push(8, rest.generation(), (start + SECOND / 2, Some(start + SECOND * 9))).unwrap();
+        assert_eq!(rest.expire(start + SECOND * 3, SECOND * 2, 1), [0, 8], "by how long they rest");
+        assert_eq!(rest.pop(), Some(1));
     }
 
     #[test]
