@@ -40,6 +40,8 @@ pub struct Entry<'a> {
     pub environ: &'a [Variable],
     /// The app that was asked, if there was a route.
     pub app: Option<&'a str>,
+    /// CPU time that the guest has used, if the app was called.
+    pub cpu_time: Option<Duration>,
     /// The id of the request.
     pub request_id: &'a RequestId,
     /// What went wrong, as the kind of error; none if nothing did.

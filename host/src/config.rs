@@ -31,7 +31,7 @@ pub(crate) use grants::path_bytes;
 pub use grants::{DirGrant, EnvVar, GrantError, Grants};
 pub use name::{AppName, NameError, TenantName};
 pub use peers::{PeersError, TrustedPeers};
-pub use tenant::TenantConfig;
+pub use tenant::{TenantConfig, Weight, WeightError};
 pub use warm::Warm;
 
 /// All that a host needs to know before it starts.

@@ -32,6 +32,7 @@ use crate::requests::Requests;
 use crate::router::{Match, Router};
 use crate::sandbox::app::App;
 use crate::sandbox::instance::{self, Call};
+use crate::sandbox::meter::Meter;
 use crate::telemetry::{AccessLog, AppLog};
 use crate::visit::Visit;
 
@@ -165,6 +166,7 @@ impl Gateway {
             response_headers: None,
             environ: &[],
             app: None,
+            cpu_time: None,
             request_id: &RequestId::generate(),
             error: Some("malformed"),
         });
@@ -198,11 +200,15 @@ fn call(route: &Match<'_, Arc<App>>, input: Input, visit: &mut Visit, connection
     };
     let environ = environ::build(&visit.request, &context);
     visit.environ(&environ);
+    let client = Arc::new(Client::default());
+    let meter = Arc::new(Meter::start(app.limits(), Arc::clone(&client)));
+    visit.called(Arc::clone(&meter));
     Call {
         environ,
         input,
         head_only: visit.request.method == Method::HEAD,
-        client: Arc::new(Client::default()),
+        client,
         log: AppLog::new(app.name().clone(), Some(visit.id().clone())),
+        meter,
     }
 }

@@ -12,6 +12,7 @@ use crate::environ::{Endpoint, Environ};
 use crate::error::Error;
 use crate::request_id::RequestId;
 use crate::requests::Admitted;
+use crate::sandbox::meter::Meter;
 use crate::telemetry::AccessLog;
 
 /// Written to the access log when dropped: after the last byte of the response, or when the client
@@ -27,6 +28,7 @@ pub struct Visit {
     clock: Instant,
     app: Option<AppName>,
     environ: Option<Environ>,
+    meter: Option<Arc<Meter>>,
     status: Option<StatusCode>,
     response_headers: Option<HeaderMap>,
     sent: u64,
@@ -52,6 +54,7 @@ impl Visit {
             clock: Instant::now(),
             app: None,
             environ: None,
+            meter: None,
             status: None,
             response_headers: None,
             sent: 0,
@@ -87,6 +90,11 @@ impl Visit {
         if self.log.wants_environ() {
             self.environ = Some(environ.clone());
         }
+    }
+
+    /// The app is called now; this tells the CPU time that it takes.
+    pub fn called(&mut self, meter: Arc<Meter>) {
+        self.meter = Some(meter);
     }
 
     /// Why the app gives no answer.
@@ -139,6 +147,7 @@ impl Drop for Visit {
             response_headers: self.response_headers.as_ref(),
             environ: self.environ.as_ref().map(Environ::entries).unwrap_or_default(),
             app: self.app.as_ref().map(AppName::as_str),
+            cpu_time: self.meter.as_ref().map(|meter| meter.cpu_time()),
             request_id: &self.id,
             error,
         });

@@ -11,6 +11,7 @@ mod cli;
 mod cli_bad_input;
 mod common;
 mod examples;
+mod fairness;
 mod fixtures;
 mod guest_log;
 mod hostile;

@@ -86,6 +86,8 @@ enum Atom {
 
     /// `app`
     App,
+    /// `cpu`
+    CpuMicroseconds,
     /// `id`
     RequestId,
     /// `error`
@@ -97,7 +99,7 @@ enum Atom {
 pub enum FormatError {
     /// A value that does not exist.
     #[error(
-        "unknown value %({0})s in the access log format; there are h l u t r m U q H s B b f a T M D L p, app, id, error, {{header}}i, {{header}}o and {{variable}}e"
+        "unknown value %({0})s in the access log format; there are h l u t r m U q H s B b f a T M D L p, app, cpu, id, error, {{header}}i, {{header}}o and {{variable}}e"
     )]
     UnknownAtom(String),
     /// A `%` that starts no value.
@@ -121,7 +123,8 @@ impl Format {
     /// `m` method, `U` path, `q` query, `H` protocol, `s` status, `B` bytes of body, `b` the same or `-`, `f` referer,
     /// `a` user agent, `T` time in seconds, `M` in milliseconds, `D` in microseconds, `L` in decimal seconds,
     /// `p` process id, `{header}i` of the request, `{header}o` of the response, `{variable}e` of the environ;
-    /// and our own `app`, `id` and `error` (the kind of error). `%%` is a percent sign.
+    /// and our own `app`, `cpu` (microseconds of CPU time in the guest), `id` and `error` (the kind of error). `%%` is a
+    /// percent sign.
     pub fn parse(text: &str) -> Result<Self, FormatError> {
         if text == "json" {
             return Ok(Self(Style::Json));
@@ -235,6 +238,7 @@ impl Atom {
             "L" => Self::DecimalSeconds,
             "p" => Self::ProcessId,
             "app" => Self::App,
+            "cpu" => Self::CpuMicroseconds,
             "id" => Self::RequestId,
             "error" => Self::Error,
             _ => return Err(FormatError::UnknownAtom(name.to_owned())),
@@ -267,6 +271,10 @@ impl Atom {
                 push_or_dash(line, value);
             }
             Self::App => push_or_dash(line, entry.app),
+            Self::CpuMicroseconds => match entry.cpu_time {
+                Some(time) => push(line, format_args!("{}", time.as_micros())),
+                None => line.push('-'),
+            },
             Self::RequestId => line.push_str(entry.request_id.as_str()),
             Self::Error => push_or_dash(line, entry.error),
         }

@@ -41,6 +41,10 @@ pub(super) fn write(entry: &Entry<'_>, line: &mut String) {
     push_field(line, "referer", header(headers, &REFERER));
     push_field(line, "user_agent", header(headers, &USER_AGENT));
     push_field(line, "app", entry.app.map(str::as_bytes));
+    match entry.cpu_time {
+        Some(time) => push(line, format_args!(",\"cpu_us\":{}", time.as_micros())),
+        None => line.push_str(",\"cpu_us\":null"),
+    }
     push_field(line, "request_id", Some(entry.request_id.as_str().as_bytes()));
     push_field(line, "error", entry.error.map(str::as_bytes));
     line.push('}');

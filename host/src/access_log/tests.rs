@@ -39,6 +39,7 @@ impl Sample {
             response_headers: Some(&self.response_headers),
             environ: &self.environ,
             app: Some("shop"),
+            cpu_time: Some(Duration::from_nanos(1_234_567)),
             request_id: &self.request_id,
             error: None,
         }
@@ -94,6 +95,7 @@ fn every_value_of_gunicorn_is_written() {
         ("%({Content-Type}o)s", "text/plain"),
         ("%({wsgi.version}e)s", "1.0"),
         ("%(app)s", "shop"),
+        ("%(cpu)s", "1234"),
         ("%(id)s", "id-1"),
         ("%(error)s", "-"),
         ("100%% %(s)s%%", "100% 404%"),
@@ -112,11 +114,13 @@ fn what_is_absent_is_a_dash() {
         body_bytes: 0,
         response_headers: None,
         app: None,
+        cpu_time: None,
         error: Some("bad_request"),
         ..sample.entry()
     };
-    let format = "%(h)s %(u)s %(r)s %(m)s %(U)s %(q)s %(H)s %(b)s %(f)s %(a)s %({x}i)s %({x}o)s %({x}e)s %(app)s";
-    assert_eq!(line(format, &entry), ["-"; 14].join(" "));
+    let format =
+        "%(h)s %(u)s %(r)s %(m)s %(U)s %(q)s %(H)s %(b)s %(f)s %(a)s %({x}i)s %({x}o)s %({x}e)s %(app)s %(cpu)s";
+    assert_eq!(line(format, &entry), ["-"; 15].join(" "));
     assert_eq!(line("%(B)s %(error)s", &entry), "0 bad_request");
     assert_eq!(Sample::new("/", &[]).line("[%(q)s]"), "[]", "a query that is empty, as Gunicorn has it");
 }
@@ -199,15 +203,17 @@ fn json_has_every_key_and_null_for_what_is_absent() {
     let expected = serde_json::json!({
         "time": "2026-11-23T12:51:20.123Z", "peer": "192.0.2.7", "host": "example.org", "method": "POST",
         "path": "/a", "query": "b", "protocol": "HTTP/1.1", "status": 404, "bytes": 12, "seconds": 2.034567,
-        "referer": "r\"\u{e9}", "user_agent": null, "app": "shop", "request_id": "id-1", "error": null,
+        "referer": "r\"\u{e9}", "user_agent": null, "app": "shop", "cpu_us": 1234, "request_id": "id-1",
+        "error": null,
     });
     assert_eq!(json, expected);
     let unread = Sample { request: None, ..sample };
-    let entry = Entry { peer: Endpoint::Unix, app: None, error: Some("bad_request"), ..unread.entry() };
+    let error = Some("bad_request");
+    let entry = Entry { peer: Endpoint::Unix, app: None, cpu_time: None, error, ..unread.entry() };
     let json: serde_json::Value = serde_json::from_str(&line("json", &entry)).unwrap();
     assert_eq!((&json["peer"], &json["path"], &json["app"]), (&().into(), &().into(), &().into()));
-    assert_eq!(json["error"], "bad_request");
-    assert_eq!(json.as_object().unwrap().len(), 15);
+    assert_eq!((&json["error"], &json["cpu_us"]), (&"bad_request".into(), &().into()));
+    assert_eq!(json.as_object().unwrap().len(), 16);
 }
 
 #[test]

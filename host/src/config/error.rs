@@ -8,7 +8,7 @@ use crate::access_log::FormatError;
 use crate::limits::Size;
 use crate::router::{RouteError, RoutePattern};
 
-use super::{AppName, GrantError, ListenError, NameError, PeersError, TenantName};
+use super::{AppName, GrantError, ListenError, NameError, PeersError, TenantName, WeightError};
 
 /// Why a configuration is refused. One line each, fit for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +98,9 @@ pub enum Problem {
     /// A tenant that is not in the list.
     #[error("there is no tenant {0}; add a [[tenant]] of that name or correct this one")]
     UnknownTenant(TenantName),
+    /// A tenant's share that is out of bounds.
+    #[error(transparent)]
+    Weight(#[from] WeightError),
     /// An app that nobody can reach.
     #[error("app {0} has no route; add one, such as \"/{0}\"")]
     NoRoute(AppName),

@@ -12,6 +12,7 @@ use toml::Spanned;
 use crate::limits::{AppLimits, AppLimitsPatch, HostLimits, LimitsPatch, Span};
 use crate::router::RoutePattern;
 
+use super::Weight;
 use super::build::{self, GRACE};
 use super::mend::mended;
 use super::{AccessLogTarget, AppConfig, AppName, Config, ConfigError, DirGrant, EnvVar, Flags, Grants};
@@ -42,6 +43,7 @@ struct RawConfig {
 struct RawTenant {
     name: Spanned<String>,
     concurrency_max: Option<Spanned<u32>>,
+    weight: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -218,12 +220,18 @@ impl Source<'_> {
 
     fn tenants(self, raw: Vec<RawTenant>) -> Result<BTreeMap<TenantName, TenantConfig>, ConfigError> {
         let mut tenants = BTreeMap::new();
-        for RawTenant { name, concurrency_max } in raw {
+        for RawTenant { name, concurrency_max, weight } in raw {
             let tenant: TenantName = self.parsed("tenant.name", &name)?;
             if let Some(max) = concurrency_max.as_ref().filter(|max| *max.get_ref() == 0) {
                 return Err(self.refused(max, "tenant.concurrency-max", Problem::TenantShutOut(tenant)));
             }
-            let config = TenantConfig { concurrency_max: concurrency_max.map(Spanned::into_inner) };
+            let weight = match weight {
+                Some(weight) => {
+                    Weight::new(*weight.get_ref()).map_err(|error| self.refused(&weight, "tenant.weight", error))?
+                }
+                None => Weight::default(),
+            };
+            let config = TenantConfig { concurrency_max: concurrency_max.map(Spanned::into_inner), weight };
             if tenants.insert(tenant.clone(), config).is_some() {
                 return Err(self.refused(&name, "tenant.name", Problem::DuplicateTenant(tenant)));
             }

@@ -65,6 +65,13 @@ name! {
     TenantName
 }
 
+impl TenantName {
+    /// The owner of a guest that runs before there is a host; nobody else can have this name.
+    pub(crate) fn nobody() -> Self {
+        Self("".into())
+    }
+}
+
 impl AppName {
     /// The tenant of an app that names none: its own.
     pub fn as_tenant(&self) -> TenantName {

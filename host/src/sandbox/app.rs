@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::OwnedSemaphorePermit;
@@ -10,11 +11,12 @@ use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
 use crate::client::Client;
-use crate::config::{AppName, RequestBody, TenantName};
+use crate::config::{AppName, RequestBody};
 use crate::limits::AppLimits;
 use crate::sandbox::bindings;
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::fault::Fault;
+use crate::sandbox::gate::{Seat, Tenant};
 use crate::sandbox::instance::Instance;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
@@ -26,7 +28,7 @@ use crate::sandbox::wear;
 /// An app that is ready to serve.
 pub struct App {
     name: AppName,
-    tenant: TenantName,
+    seat: Seat,
     terms: Arc<Terms>,
     reuse: u32,
     request_body: RequestBody,
@@ -45,20 +47,20 @@ pub(crate) struct Code {
 }
 
 /// What names an app and says how requests reach it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct AppSettings {
     pub(crate) name: AppName,
-    pub(crate) tenant: TenantName,
+    pub(crate) seat: Seat,
     pub(crate) reuse: u32,
     pub(crate) request_body: RequestBody,
 }
 
 impl App {
     pub(crate) fn new(settings: AppSettings, terms: Arc<Terms>, code: Code, pool: Arc<Pool>) -> Self {
-        let AppSettings { name, tenant, reuse, request_body } = settings;
+        let AppSettings { name, seat, reuse, request_body } = settings;
         Self {
             name,
-            tenant,
+            seat,
             terms,
             reuse,
             request_body,
@@ -74,8 +76,18 @@ impl App {
     }
 
     /// Who owns it.
-    pub fn tenant(&self) -> &TenantName {
-        &self.tenant
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        self.seat.tenant()
+    }
+
+    /// CPU time that its guests have used since it was loaded. Never goes back.
+    pub fn cpu_time(&self) -> Duration {
+        self.seat.cpu_time()
+    }
+
+    /// Where its guests wait for their turns.
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     /// Its limits.
@@ -146,7 +158,7 @@ impl App {
         let code = self.code();
         let meter = Arc::new(Meter::start(self.limits(), Arc::new(Client::default())));
         let started = Instance::start(self, (Arc::clone(&code), slot), Arc::clone(&log), Arc::clone(&meter));
-        let fault = match meter.supervise(code.ticker(), started).await {
+        let fault = match meter.supervise(&self.seat, code.ticker(), started).await {
             Ok(Ok(instance)) => return Some(instance),
             Ok(Err(fault)) => fault,
             Err(overrun) => Fault::Overrun { overrun, backtrace: None },
@@ -183,10 +195,15 @@ impl Code {
     ///
     /// # Errors
     /// Names the limit or the misfit.
-    pub(crate) async fn try_instance(&self, terms: &Arc<Terms>, log: Arc<dyn GuestLog>) -> Result<(), Refusal> {
+    pub(crate) async fn try_instance(
+        &self,
+        terms: &Arc<Terms>,
+        seat: &Seat,
+        log: Arc<dyn GuestLog>,
+    ) -> Result<(), Refusal> {
         let meter = Arc::new(Meter::start(&terms.limits, Arc::new(Client::default())));
         let mut store = build_store(&self.engine, Arc::clone(terms), Arc::clone(&meter), log);
-        match meter.supervise(&self.ticker, self.pre.instantiate_async(&mut store)).await {
+        match meter.supervise(seat, &self.ticker, self.pre.instantiate_async(&mut store)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if store.data().limiter.host_is_exhausted() || prepare::is_exhaustion(&error) => {
                 Err(Refusal::Exhausted)
@@ -236,6 +253,6 @@ pub(crate) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<b
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("name", &self.name).field("tenant", &self.tenant).finish_non_exhaustive()
+        f.debug_struct("App").field("name", &self.name).field("tenant", self.tenant().name()).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! All apps of one host and the engine they share.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use wasmtime::Engine;
 
-use crate::config::{AppConfig, AppName, Config};
+use crate::config::{AppConfig, AppName, Config, TenantName};
 use crate::limits::Size;
 use crate::sandbox::app::{App, AppSettings, Code};
 use crate::sandbox::engine::{self, Needs, PoolPlan};
 use crate::sandbox::epoch::Ticker;
+use crate::sandbox::gate::{Gate, Seat, Tenant};
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Pool, Quotas, Slots, reaper};
 use crate::sandbox::prepare::{Artifact, PrepareError, Refusal, Workshop};
@@ -51,6 +53,7 @@ pub enum LoadError {
 #[derive(Debug)]
 pub struct Apps {
     apps: Vec<Arc<App>>,
+    tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// What the apps were loaded from, to load them again into another engine.
     artifacts: Vec<Artifact>,
     plan: PoolPlan,
@@ -85,6 +88,8 @@ impl Apps {
         let swaps = Swaps::of_this_machine();
         let plan = plan(config, &artifacts, SlotReset::choose(config.slot_reset, &swaps));
         let (engine, ticker) = start_engine(&plan)?;
+        let gate = Arc::new(Gate::new());
+        let tenants = tenants(config, &gate);
         let slots = Arc::new(Slots::new(plan.instances()));
         let quotas = Quotas::new(&config.tenants);
         let apps = configs.iter().zip(&artifacts).zip(terms).map(|((config, artifact), terms)| {
@@ -92,20 +97,26 @@ impl Apps {
                 .map_err(|error| refused(config, Refusal::Link(crate::text::printable(&format!("{error:#}"), 2048))))?;
             let quota = quotas.of(&config.tenant);
             let pool = Pool::new(&config.limits, config.warm, (Arc::clone(&slots), quota));
-            Ok(Arc::new(App::new(settings(config), terms, code, pool)))
+            let seat = Seat::new(Arc::clone(&gate), Arc::clone(&tenants[&config.tenant]));
+            Ok(Arc::new(App::new(settings(config, seat), terms, code, pool)))
         });
         let apps: Vec<Arc<App>> = apps.collect::<Result<_, LoadError>>()?;
         for (app, config) in apps.iter().zip(configs) {
             // The cache may know the component from a time of other limits.
-            let tried = app.code().try_instance(app.terms(), log(&config.name)).await;
+            let tried = app.code().try_instance(app.terms(), app.seat(), log(&config.name)).await;
             tried.map_err(|refusal| refused(config, refusal))?;
         }
-        Ok(Self { apps, artifacts, plan, swaps, slots, _workshop: workshop })
+        Ok(Self { apps, tenants, artifacts, plan, swaps, slots, _workshop: workshop })
     }
 
     /// The apps, in the order of their configuration.
     pub fn all(&self) -> &[Arc<App>] {
         &self.apps
+    }
+
+    /// The owners of the apps, and what they have used.
+    pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
+        self.tenants.values()
     }
 
     /// What each app's component is.
@@ -208,11 +219,17 @@ fn terms(config: &AppConfig) -> Result<Arc<Terms>, LoadError> {
     Ok(Arc::new(Terms { limits: config.limits.clone(), grants: config.grants.clone() }))
 }
 
-fn settings(config: &AppConfig) -> AppSettings {
-    AppSettings {
-        name: config.name.clone(),
-        tenant: config.tenant.clone(),
-        reuse: config.reuse,
-        request_body: config.request_body,
+/// The owner of each app, known to the gate.
+fn tenants(config: &Config, gate: &Gate) -> BTreeMap<TenantName, Arc<Tenant>> {
+    let mut tenants = BTreeMap::new();
+    for app in &config.apps {
+        let name = &app.tenant;
+        let weight = config.tenants.get(name).map(|tenant| tenant.weight).unwrap_or_default();
+        tenants.entry(name.clone()).or_insert_with(|| gate.enrol(name.clone(), weight));
     }
+    tenants
+}
+
+fn settings(config: &AppConfig, seat: Seat) -> AppSettings {
+    AppSettings { name: config.name.clone(), seat, reuse: config.reuse, request_body: config.request_body }
 }

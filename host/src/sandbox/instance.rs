@@ -54,6 +54,8 @@ pub struct Call {
     pub client: Arc<Client>,
     /// Where the guest's output and faults go.
     pub log: Arc<dyn GuestLog>,
+    /// Holds it to its budgets; its wall clock runs.
+    pub meter: Arc<Meter>,
 }
 
 /// Runs `call` in an instance of `app`. Resolves when the head is committed or the guest is done; a
@@ -131,9 +133,9 @@ impl Drop for Inline {
 async fn run(app: Arc<App>, lease: Lease, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {
     let log = Arc::clone(&call.log);
     let code = app.code();
-    let meter = Arc::new(Meter::start(app.limits(), Arc::clone(&call.client)));
+    let meter = Arc::clone(&call.meter);
     let work = Work { code: Arc::clone(&code), meter: Arc::clone(&meter), head };
-    let outcome = match meter.supervise(code.ticker(), in_instance(&app, lease, call, work)).await {
+    let outcome = match meter.supervise(app.seat(), code.ticker(), in_instance(&app, lease, call, work)).await {
         Ok(outcome) => outcome,
         Err(overrun) => Err(Fault::Overrun { overrun, backtrace: None }),
     };

@@ -1,18 +1,17 @@
 //! Two budgets per request: CPU time spent in the guest, and wall time.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use pin_project_lite::pin_project;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::client::Client;
 use crate::limits::AppLimits;
 use crate::sandbox::epoch::{TICK, Ticker};
+use crate::sandbox::gate::{InTurns, Seat};
 
 /// Why a guest was stopped by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,49 +27,72 @@ pub enum Overrun {
     Abandoned,
 }
 
+/// What a running guest is to do at a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtTick {
+    /// It has just begun: run on until the next one.
+    RunOn,
+    /// Its slice is over.
+    Pause,
+}
+
 /// Spending of one request against its budgets.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub struct Meter {
     client: Arc<Client>,
     cpu_max: Duration,
     deadline: Instant,
     abandon_max: Duration,
     /// Nanoseconds of CPU time spent before the stretch under way.
     spent: AtomicU64,
-    /// When the poll under way began, in nanoseconds since `started`.
-    poll_began: AtomicU64,
+    /// When the stretch under way began, in nanoseconds since `started`; [`NOT_POLLED`] between polls.
+    began: AtomicU64,
     started: Instant,
     /// The polling thread's CPU clock at the last tick of the poll under way; 0 before its first.
     ticked: AtomicU64,
+    is_paused: AtomicBool,
+    /// Whom the guest's own machinery expects to be woken by when the pause is over.
+    paused: Mutex<Option<Waker>>,
 }
+
+const NOT_POLLED: u64 = u64::MAX;
 
 /// Most that a stretch without a tick is charged. Such stretches are timed by the wall clock, since
 /// reading a thread's CPU clock is a system call and most requests end before their first tick; a
 /// thread that is preempted meanwhile must not cost its guest more than this.
 const UNTICKED_MAX: Duration = TICK;
 
+/// A poll that began so shortly before a tick runs on until the next one. So a slice is a tick long on
+/// average, and a guest that was made to wait does not come back only to wait again.
+const RUN_ON: Duration = Duration::from_micros(500);
+
 impl Meter {
     /// Starts the wall clock of a request.
     pub(crate) fn start(limits: &AppLimits, client: Arc<Client>) -> Self {
+        let started = Instant::now();
         Self {
             client,
             cpu_max: limits.cpu_max.into(),
-            deadline: Instant::now() + Duration::from(limits.wall_max),
+            deadline: started + Duration::from(limits.wall_max),
             abandon_max: limits.abandon_max.into(),
             spent: AtomicU64::new(0),
-            poll_began: AtomicU64::new(0),
-            started: Instant::now(),
+            began: AtomicU64::new(NOT_POLLED),
+            started,
             ticked: AtomicU64::new(0),
+            is_paused: AtomicBool::new(false),
+            paused: Mutex::new(None),
         }
     }
 
-    /// Checks all budgets. Called from inside a poll, at each epoch tick.
+    /// Checks all budgets, and whether the slice is over. Called from inside a poll, at each epoch tick.
     ///
     /// # Errors
     /// The first budget that is overrun.
-    pub(crate) fn check(&self) -> Result<(), Overrun> {
+    pub(crate) fn check(&self) -> Result<AtTick, Overrun> {
         let now = Instant::now();
-        if self.tick(thread_cpu_time()) >= self.cpu_max {
+        let is_first = self.ticked.load(Ordering::Relaxed) == 0;
+        let elapsed = self.stretch(now);
+        if self.tick(thread_cpu_time(), now) >= self.cpu_max {
             return Err(Overrun::Cpu);
         }
         if now >= self.deadline {
@@ -78,50 +100,98 @@ impl Meter {
         }
         match self.client.left_at() {
             Some(left) if now >= left + self.abandon_max => Err(Overrun::Abandoned),
-            _ => Ok(()),
+            _ if is_first && elapsed < nanos(RUN_ON) => Ok(AtTick::RunOn),
+            _ => Ok(AtTick::Pause),
         }
     }
 
-    /// Starts the clock of a poll.
-    fn begin_poll(&self) {
-        self.poll_began.store(nanos(self.started.elapsed()), Ordering::Relaxed);
+    /// CPU time of the request so far. May lack some of a poll that is under way on another thread.
+    pub fn cpu_time(&self) -> Duration {
+        Duration::from_nanos(self.spent() + self.stretch(Instant::now()).min(nanos(UNTICKED_MAX)))
+    }
+
+    /// Nanoseconds of CPU time, without those of the stretch under way.
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent.load(Ordering::Relaxed)
+    }
+
+    /// Starts the clock of a poll, which `waker` is for; returns what was spent before.
+    pub(crate) fn begin_poll(&self, now: Instant, waker: &Waker) -> u64 {
+        self.began.store(nanos(now.saturating_duration_since(self.started)), Ordering::Relaxed);
+        if self.is_paused.swap(false, Ordering::Relaxed) {
+            let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // The guest is about to be polled through `waker`: only another one needs to be told.
+            if let Some(paused) = paused.filter(|paused| !paused.will_wake(waker)) {
+                paused.wake();
+            }
+        }
+        self.spent()
+    }
+
+    /// Charges what the poll under way has used since its last tick; returns what was spent in all.
+    pub(crate) fn end_poll(&self) -> u64 {
+        let stretch = match self.ticked.swap(0, Ordering::Relaxed) {
+            0 => self.unticked(Instant::now()),
+            before => thread_cpu_time().saturating_sub(before),
+        };
+        self.began.store(NOT_POLLED, Ordering::Relaxed);
+        self.spent.fetch_add(stretch, Ordering::Relaxed) + stretch
+    }
+
+    /// Whether the guest stopped because its slice is over. It will not wake its task: whoever polls it
+    /// has to.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
+    }
+
+    /// Ends a slice: resolves when the guest is polled again.
+    pub(crate) fn pause(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let meter = Arc::clone(self);
+        let mut is_over = false;
+        poll_fn(move |context| {
+            if is_over {
+                return Poll::Ready(());
+            }
+            is_over = true;
+            *meter.paused.lock().unwrap_or_else(PoisonError::into_inner) = Some(context.waker().clone());
+            meter.is_paused.store(true, Ordering::Relaxed);
+            Poll::Pending
+        })
+    }
+
+    /// Nanoseconds since the stretch under way began; 0 between polls.
+    fn stretch(&self, now: Instant) -> u64 {
+        let now = nanos(now.saturating_duration_since(self.started));
+        now.saturating_sub(self.began.load(Ordering::Relaxed))
     }
 
     /// What a poll is charged for its time before its first tick.
-    fn unticked(&self) -> u64 {
-        let elapsed = nanos(self.started.elapsed()).saturating_sub(self.poll_began.load(Ordering::Relaxed));
-        elapsed.min(nanos(UNTICKED_MAX))
+    fn unticked(&self, now: Instant) -> u64 {
+        self.stretch(now).min(nanos(UNTICKED_MAX))
     }
 
     /// Charges the CPU time since the last tick; the sum so far.
-    fn tick(&self, cpu_time: u64) -> Duration {
+    fn tick(&self, cpu_time: u64, now: Instant) -> Duration {
         let stretch = match self.ticked.swap(cpu_time, Ordering::Relaxed) {
-            0 => self.unticked(),
+            0 => self.unticked(now),
             before => cpu_time.saturating_sub(before),
         };
+        self.began.store(nanos(now.saturating_duration_since(self.started)), Ordering::Relaxed);
         Duration::from_nanos(self.spent.fetch_add(stretch, Ordering::Relaxed) + stretch)
     }
 
-    /// Charges what the poll under way has used since its last tick.
-    fn end_poll(&self) {
-        let stretch = match self.ticked.swap(0, Ordering::Relaxed) {
-            0 => self.unticked(),
-            before => thread_cpu_time().saturating_sub(before),
-        };
-        self.spent.fetch_add(stretch, Ordering::Relaxed);
-    }
-
-    /// Drives `guest` within the budgets. The epoch callback stops a guest that computes; this stops
-    /// one that waits, whose future is then dropped.
+    /// Drives `guest` within the budgets, in turns with those of other tenants. The epoch callback stops
+    /// a guest that computes; this stops one that waits, whose future is then dropped.
     ///
     /// # Errors
     /// [`Overrun`] when the guest was stopped while it waited.
     pub(crate) async fn supervise<F: Future>(
-        self: &Arc<Self>,
+        &self,
+        seat: &Seat,
         ticker: &Ticker,
         guest: F,
     ) -> Result<F::Output, Overrun> {
-        let mut guest = std::pin::pin!(Metered { guest, meter: self, ticker });
+        let mut guest = std::pin::pin!(InTurns::new(guest, self, ticker, seat));
         tokio::select! {
             biased;
             output = &mut guest => Ok(output),
@@ -132,29 +202,6 @@ impl Meter {
                 tokio::time::timeout_at(until.into(), guest).await.map_err(|_elapsed| Overrun::Abandoned)
             }
         }
-    }
-}
-
-pin_project! {
-    /// Charges each poll of a guest to its meter, and keeps the ticker awake for as long.
-    struct Metered<'a, F> {
-        #[pin]
-        guest: F,
-        meter: &'a Meter,
-        ticker: &'a Ticker,
-    }
-}
-
-impl<F: Future> Future for Metered<'_, F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let this = self.project();
-        let _running = this.ticker.enter();
-        this.meter.begin_poll();
-        let polled = this.guest.poll(context);
-        this.meter.end_poll();
-        polled
     }
 }
 
@@ -180,26 +227,29 @@ mod tests {
         Meter::start(&limits, Arc::default())
     }
 
+    fn begin(meter: &Meter) {
+        meter.begin_poll(Instant::now(), Waker::noop());
+    }
+
     #[test]
     fn stretches_between_ticks_are_charged_by_the_thread_s_clock() {
         let meter = meter("5s");
-        meter.begin_poll();
-        let first = meter.tick(100 * MILLISECOND);
+        begin(&meter);
+        let first = meter.tick(100 * MILLISECOND, Instant::now());
         assert!(first <= UNTICKED_MAX, "{first:?}");
-        meter.tick(103 * MILLISECOND);
-        assert_eq!(meter.tick(103 * MILLISECOND), first + Duration::from_millis(3));
+        meter.tick(103 * MILLISECOND, Instant::now());
+        assert_eq!(meter.tick(103 * MILLISECOND, Instant::now()), first + Duration::from_millis(3));
     }
 
     #[test]
     fn each_poll_starts_a_clock_of_its_own() {
         let meter = meter("5s");
-        meter.begin_poll();
-        meter.tick(thread_cpu_time());
-        meter.end_poll();
-        let before = Duration::from_nanos(meter.spent.load(Ordering::Relaxed));
-        meter.begin_poll();
+        begin(&meter);
+        meter.tick(thread_cpu_time(), Instant::now());
+        let before = Duration::from_nanos(meter.end_poll());
+        begin(&meter);
         // On another thread, whose clock has run far longer.
-        assert!(meter.tick(900_000 * MILLISECOND) <= before + UNTICKED_MAX);
+        assert!(meter.tick(900_000 * MILLISECOND, Instant::now()) <= before + UNTICKED_MAX);
     }
 
     #[test]
@@ -207,17 +257,38 @@ mod tests {
         let mut meter = meter("5s");
         let Some(long_ago) = Instant::now().checked_sub(Duration::from_secs(1)) else { return };
         meter.started = long_ago;
-        meter.end_poll();
-        assert_eq!(meter.spent.load(Ordering::Relaxed), nanos(UNTICKED_MAX));
+        meter.begin_poll(long_ago, Waker::noop());
+        assert_eq!(meter.cpu_time(), UNTICKED_MAX, "as seen from outside");
+        assert_eq!(meter.end_poll(), nanos(UNTICKED_MAX));
+    }
+
+    #[test]
+    fn nothing_is_charged_between_polls() {
+        let mut meter = meter("5s");
+        let Some(long_ago) = Instant::now().checked_sub(Duration::from_secs(1)) else { return };
+        meter.started = long_ago;
+        assert_eq!(meter.cpu_time(), Duration::ZERO);
+        begin(&meter);
+        let spent = Duration::from_nanos(meter.end_poll());
+        assert_eq!(meter.cpu_time(), spent);
     }
 
     #[test]
     fn the_budget_is_spent_at_its_last_nanosecond() {
         let meter = meter("1ms");
-        meter.begin_poll();
-        meter.tick(100 * MILLISECOND);
-        let left = MILLISECOND - meter.spent.load(Ordering::Relaxed);
-        assert_eq!(meter.tick(100 * MILLISECOND + left), Duration::from_millis(1));
+        begin(&meter);
+        meter.tick(100 * MILLISECOND, Instant::now());
+        let left = MILLISECOND - meter.spent();
+        assert_eq!(meter.tick(100 * MILLISECOND + left, Instant::now()), Duration::from_millis(1));
         assert_eq!(meter.check(), Err(Overrun::Cpu));
+    }
+
+    #[test]
+    fn a_slice_that_has_just_begun_outlasts_one_tick() {
+        let meter = meter("5s");
+        // This thread may be made to wait, so it begins in the future.
+        meter.begin_poll(Instant::now() + Duration::from_secs(9), Waker::noop());
+        assert_eq!(meter.check(), Ok(AtTick::RunOn));
+        assert_eq!(meter.check(), Ok(AtTick::Pause));
     }
 }

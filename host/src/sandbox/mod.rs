@@ -10,6 +10,7 @@ mod bindings;
 pub(crate) mod engine;
 pub(crate) mod epoch;
 pub mod fault;
+pub mod gate;
 pub mod host_calls;
 pub mod instance;
 mod limiter;

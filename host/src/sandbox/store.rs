@@ -10,7 +10,7 @@ use crate::config::Grants;
 use crate::limits::AppLimits;
 use crate::sandbox::host_calls::Request;
 use crate::sandbox::limiter::MemoryLimiter;
-use crate::sandbox::meter::Meter;
+use crate::sandbox::meter::{AtTick, Meter};
 use crate::sandbox::output::{GuestLog, Output};
 use crate::sandbox::wasi;
 use crate::sandbox::wear::Held;
@@ -88,9 +88,12 @@ pub(crate) fn build_store(
     store.set_max_component_handles(handles_max);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|context| {
-        context.data().meter.check()?;
-        // Not `Yield`: that wakes the task itself, which tokio would run again before its neighbours.
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        let meter = &context.data().meter;
+        Ok(match meter.check()? {
+            AtTick::RunOn => UpdateDeadline::Continue(1),
+            // Not `Yield`: that wakes the task itself, before the gate says that it has a turn.
+            AtTick::Pause => UpdateDeadline::YieldCustom(1, Box::pin(meter.pause())),
+        })
     });
     store
 }

@@ -17,6 +17,7 @@ pub(crate) fn answer(call: &Call, path: &str) -> Option<Answer> {
     let answer = match path {
         "/spin" => call.advance("after").map(|()| spin()),
         "/spin/ms" => spin_for(call),
+        "/work" => work(call),
         "/memory" => memory(),
         "/memory/take" => take(call),
         "/recurse" => text(&call.start_response, recursed(call).to_string()),
@@ -46,6 +47,14 @@ fn spin_for(call: &Call) -> Answer {
         }
     }
     text(&call.start_response, "ok")
+}
+
+/// The same work each time, however long it takes.
+fn work(call: &Call) -> Answer {
+    for turn in 0..call.query.number("kilo", 10_000) * 1_000 {
+        black_box(turn);
+    }
+    if call.query.is_on("sleep") { sleep(call) } else { text(&call.start_response, "ok") }
 }
 
 fn memory() -> ! {

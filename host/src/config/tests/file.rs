@@ -23,6 +23,9 @@ fn a_whole_file_becomes_a_config() {
         connections-max = 7
         [[tenant]]
         name = "acme"
+        weight = 10000
+        [[tenant]]
+        name = "other"
         [[app]]
         name = "shop"
         tenant = "acme"
@@ -77,6 +80,8 @@ fn a_whole_file_becomes_a_config() {
     assert_eq!(shop.limits, AppLimits { memory_max: Size::from_mib(128), ..defaults.clone() });
 
     assert_eq!((other.name.as_str(), other.tenant.as_str()), ("other", "other"), "its own tenant");
+    let weights: Vec<_> = config.tenants.iter().map(|(name, tenant)| (name.as_str(), tenant.weight.get())).collect();
+    assert_eq!(weights, [("acme", 10_000), ("other", 100)]);
     assert_eq!(other.component, Path::new("/apps/other.wasm"));
     assert_eq!((other.reuse, other.request_body), (1, RequestBody::Buffer));
     assert_eq!((&other.grants, &other.limits), (&Grants::default(), &defaults));
@@ -221,6 +226,8 @@ fn what_does_not_go_together_is_refused_where_it_stands() {
             "host.toml:7: app.tenant: there is no tenant acmi",
         ),
         ("[[tenant]]\nname = \"a\"\n[[tenant]]\nname = \"a\"", "host.toml:4: tenant.name: tenant a is listed twice"),
+        ("[[tenant]]\nname = \"a\"\nweight = 0", "host.toml:3: tenant.weight: 0 is no weight; take 1 to 10000"),
+        ("[[tenant]]\nname = \"a\"\nweight = 10001", "host.toml:3: tenant.weight: 10001 is no weight"),
         ("listen = []", "host.toml:1: listen: the list of addresses is empty"),
         ("listen = [\n\"80\"]", "host.toml:2: listen: \"80\" is not an address"),
         ("trusted-peers = [\"proxy\"]", "host.toml:1: trusted-peers: \"proxy\" names no peer"),

@@ -146,7 +146,8 @@ async fn a_refusal_says_when_to_come_back() {
 /// Two apps of a tenant that may run so many requests.
 fn pools_of_tenant(quota: u32) -> [Arc<Pool<Fake>>; 2] {
     let name: TenantName = "acme".parse().unwrap();
-    let quotas = Quotas::new(&[(name.clone(), TenantConfig { concurrency_max: Some(quota) })].into());
+    let quotas =
+        Quotas::new(&[(name.clone(), TenantConfig { concurrency_max: Some(quota), ..TenantConfig::default() })].into());
     let limits = AppLimits { concurrency_max: 4, queue_max: 2, ..AppLimits::default() };
     let slots = Arc::new(Slots::new(99));
     [(); 2].map(|()| Pool::new(&limits, Warm::default(), (Arc::clone(&slots), quotas.of(&name))))

@@ -12,6 +12,7 @@ use crate::client::Client;
 use crate::sandbox::app;
 use crate::sandbox::engine;
 use crate::sandbox::fault::Fault;
+use crate::sandbox::gate::Seat;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::prepare::inspect::Refusal;
@@ -37,7 +38,7 @@ pub(super) async fn take(component: &[u8], terms: &Arc<Terms>, log: Arc<dyn Gues
         started = true;
         pre.instance_pre().instantiate_async(store.as_context_mut()).await
     };
-    let ran = meter.supervise(&ticker, wizer.run_component(&mut store, component, instantiate)).await;
+    let ran = meter.supervise(&Seat::alone(), &ticker, wizer.run_component(&mut store, component, instantiate)).await;
     store.data_mut().output.end();
     let (snapshot, returned) = match ran {
         Err(overrun) => return Err(Refusal::InitializeFault(overrun.to_string())),

@@ -13,6 +13,7 @@ use wasmtime::component::Component;
 use crate::sandbox::app::Code;
 use crate::sandbox::engine::{self, Needs};
 use crate::sandbox::epoch::Ticker;
+use crate::sandbox::gate::Seat;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::prepare::child::Order;
 use crate::sandbox::prepare::inspect::{self, Refusal};
@@ -42,7 +43,7 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     let report = report(&engine, &compiled, initialized)?;
     let ticker = start_ticker(&engine)?;
     let code = Code::link(&engine, &ticker, &compiled).map_err(|error| misfit(&error))?;
-    code.try_instance(&terms, log).await?;
+    code.try_instance(&terms, &Seat::alone(), log).await?;
     let code = compiled.serialize().map_err(|error| host(&error))?;
     write(order.output(), &code)
         .map_err(|error| Refusal::Host(format!("cannot write {}: {error}", order.output().display())))?;
