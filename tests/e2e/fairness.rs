@@ -152,12 +152,12 @@ fn work_is_shared_by_weight() {
     let config = format!(
         "{TWO_TENANTS}\n[[tenant]]\nname = \"busy\"\nweight = 50\n[[tenant]]\nname = \"other\"\nweight = 150\n"
     );
-    let host = on_workers(&config, "1").start();
-    // The same work for both, one begun before the other by turns.
-    let mut conns = all_at_once(&host, &["/busy/work?kilo=50000", "/other/work?kilo=50000"].repeat(8));
-    conns.iter_mut().for_each(|conn| conn.response().expect_text("ok"));
+    let host = on_workers(&config, "1").args(["--cpu-max", "200ms", "--wall-max", "10min"]).start();
+    // The same CPU time for all.
+    let mut conns = all_at_once(&host, &["/busy/spin", "/other/spin"].repeat(8));
+    conns.iter_mut().for_each(|conn| drop(conn.response()));
     let lines = host.access_log().wait_until("all lines", |lines| {
-        let lines: Vec<_> = lines.iter().filter(|line| line.contains("/work")).cloned().collect();
+        let lines: Vec<_> = lines.iter().filter(|line| line.contains("/spin")).cloned().collect();
         (lines.len() == 16).then_some(lines)
     });
     let first: Vec<_> = lines.iter().take(8).filter(|line| is_of("busy", line)).collect();
