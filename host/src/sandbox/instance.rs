@@ -1,7 +1,7 @@
 //! One request in one instance, from its start to the last byte of its answer.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -135,7 +135,9 @@ async fn run(app: Arc<App>, lease: Lease, call: Call, head: oneshot::Sender<Repl
     let code = app.code();
     let meter = Arc::clone(&call.meter);
     let work = Work { code: Arc::clone(&code), meter: Arc::clone(&meter), head };
-    let outcome = match meter.supervise(app.seat(), code.ticker(), in_instance(&app, lease, call, work)).await {
+    // Pinned here: handed over by value, each future on the way would have room for it, and copy it.
+    let guest = pin!(in_instance(&app, lease, call, work));
+    let outcome = match meter.supervise(app.seat(), code.ticker(), guest).await {
         Ok(outcome) => outcome,
         Err(overrun) => Err(Fault::Overrun { overrun, backtrace: None }),
     };
