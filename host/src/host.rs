@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::{AppName, Config};
 use crate::environ::{Endpoint, Scheme};
 use crate::gateway::{Connection, Gateway};
-use crate::net::listen::{BindError, Listener};
+use crate::net::listen::{Accepted, BindError, Listener};
 use crate::net::reply::OutgoingBody;
 use crate::net::server::Server;
 use crate::net::spool::Spool;
@@ -141,6 +141,13 @@ impl Host {
             self.tracker.spawn(Arc::clone(&server).accept_on(listener));
         }
         Ok(names)
+    }
+
+    /// Serves one connection that the caller has accepted, until it ends or the host drains.
+    ///
+    /// `connections-max` is the caller's to keep.
+    pub async fn serve(&self, accepted: Accepted) {
+        Server::new(Arc::clone(&self.gateway), self.tracker.clone(), self.stop.clone()).serve(accepted).await;
     }
 
     /// Answers one request that comes by no connection.

@@ -99,14 +99,15 @@ enum Atom {
 pub enum FormatError {
     /// A value that does not exist.
     #[error(
-        "unknown value %({0})s in the access log format; there are h l u t r m U q H s B b f a T M D L p, app, cpu, id, error, {{header}}i, {{header}}o and {{variable}}e"
+        "unknown value %({})s in the access log format; there are h l u t r m U q H s B b f a T M D L p, app, cpu, id, error, {{header}}i, {{header}}o and {{variable}}e",
+        .0.escape_debug()
     )]
     UnknownAtom(String),
     /// A `%` that starts no value.
     #[error("`%` at {0:?} in the access log format starts no value; write %(NAME)s, or %% for the sign itself")]
     StrayPercent(String),
     /// A header that cannot exist.
-    #[error("%({0})s in the access log format names no header; letters, digits and `-` make one")]
+    #[error("%({})s in the access log format names no header; letters, digits and `-` make one", .0.escape_debug())]
     HeaderName(String),
 }
 

@@ -1,6 +1,6 @@
 //! Configurations from the command line alone, and the checks that all configurations share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -121,9 +121,9 @@ pub(super) fn check_reuse_flag(flags: &Flags) -> Result<(), ConfigError> {
 }
 
 /// The first guest path that a directory before it has.
-pub(super) fn duplicate_guest_path(dirs: &[DirGrant]) -> Option<Problem> {
-    let taken = |(index, dir): &(usize, &DirGrant)| dirs[..*index].iter().any(|other| other.guest == dir.guest);
-    let (_, dir) = dirs.iter().enumerate().find(taken)?;
+fn duplicate_guest_path(dirs: &[DirGrant]) -> Option<Problem> {
+    let mut taken = BTreeSet::new();
+    let dir = dirs.iter().find(|dir| !taken.insert(&dir.guest))?;
     Some(Problem::DuplicateGuestPath(dir.guest.clone()))
 }
 

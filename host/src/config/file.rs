@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use crate::limits::{AppLimits, AppLimitsPatch, HostLimits, LimitsPatch, Span};
 use crate::router::RoutePattern;
+use crate::text::printable;
 
 use super::Weight;
 use super::build::{self, GRACE};
@@ -87,9 +88,17 @@ impl Config {
     /// # Errors
     /// A file that cannot be read, or the first thing in it that is wrong, with its line and key.
     pub fn from_file(file: &Path, flags: Flags) -> Result<Self, ConfigError> {
+        let bytes = read(file).map_err(|source| build::unreadable(file, source))?;
+        Self::from_bytes(file, bytes, flags)
+    }
+
+    /// The configuration of a host.toml with this content, told and related to `file`, which need not exist.
+    ///
+    /// # Errors
+    /// The first thing in it that is wrong, with its line and key.
+    pub fn from_bytes(file: &Path, bytes: Vec<u8>, flags: Flags) -> Result<Self, ConfigError> {
         build::refuse_grants(&flags)?;
         build::check_reuse_flag(&flags)?;
-        let bytes = read(file).map_err(|source| build::unreadable(file, source))?;
         let text = decoded(file, bytes)?;
         let source = Source { file, text: &text };
         let raw = source.parse()?;
@@ -99,6 +108,9 @@ impl Config {
 
 /// Longest host.toml: thousands of apps. What is no regular file may have no end.
 const FILE_MAX: u64 = 16 << 20;
+
+/// Longest part of the file in a message, in bytes.
+const SHOWN_MAX: usize = 1024;
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -162,7 +174,9 @@ impl Source<'_> {
                 }
                 message => mended(&message.replace('\n', " "), key),
             };
-            self.invalid(line, key, Problem::Toml(message))
+            // What the file has for keys stands in both as it is.
+            let problem = Problem::Toml(printable(&message, SHOWN_MAX));
+            self.invalid(line, &printable(key, SHOWN_MAX), problem)
         })
     }
 
@@ -332,13 +346,14 @@ impl Source<'_> {
 
     fn dirs(self, raw: Vec<RawDir>) -> Result<Vec<DirGrant>, ConfigError> {
         let mut dirs = Vec::with_capacity(raw.len());
+        let mut taken = BTreeSet::new();
         for RawDir { host, guest, writable } in raw {
             let dir = DirGrant::new(host, guest.get_ref(), writable)
                 .map_err(|error| self.refused(&guest, "app.dir", error))?;
-            dirs.push(dir.relative_to(self.dir()));
-            if let Some(problem) = build::duplicate_guest_path(&dirs) {
-                return Err(self.refused(&guest, "app.dir.guest", problem));
+            if !taken.insert(dir.guest.clone()) {
+                return Err(self.refused(&guest, "app.dir.guest", Problem::DuplicateGuestPath(dir.guest)));
             }
+            dirs.push(dir.relative_to(self.dir()));
         }
         Ok(dirs)
     }

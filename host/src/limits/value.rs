@@ -209,7 +209,7 @@ impl Unit for Span {
     fn parse(text: &str) -> Result<Self, LimitError> {
         let duration = humantime::parse_duration(text).map_err(|_| LimitError::Span(text.to_owned()))?;
         if duration > Self::MAX.0 {
-            return Err(LimitError::TooMuch { value: text.to_owned(), most: "366 days".to_owned() });
+            return Err(LimitError::TooMuch { value: text.escape_debug().to_string(), most: "366 days".to_owned() });
         }
         Ok(Self(duration))
     }

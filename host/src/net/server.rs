@@ -120,7 +120,8 @@ impl Server {
         });
     }
 
-    async fn serve(self: &Arc<Self>, accepted: Accepted) {
+    /// Serves one connection to its end. It is not counted against `connections-max`.
+    pub async fn serve(self: &Arc<Self>, accepted: Accepted) {
         let Accepted { stream, local, peer } = accepted;
         let stream = Timed::new(stream, self.patience);
         let activity = Arc::clone(stream.activity());
