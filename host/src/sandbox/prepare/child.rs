@@ -4,15 +4,16 @@
 //! JSON: what the guest prints in `initialize`, then one outcome.
 
 use std::io::{BufRead as _, Read as _, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{ExitCode, Stdio};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, Signal, nice, set_parent_process_death_signal, setrlimit};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
 use crate::config::{Grants, path_bytes};
 use crate::limits::{AppLimits, HostLimits, Size, Span};
@@ -134,17 +135,14 @@ pub(super) async fn run(
     let order = serde_json::to_vec(&job.order).map_err(|error| broken("cannot write the order", &error))?;
     let talk = async {
         // Both at once: the child may answer before it has read all.
-        let (_, outcome, _) = tokio::join!(send(stdin, order, component), listen(stdout, &*log), overhear(stderr));
-        (outcome, child_end(&mut child).await)
+        let (_, outcome, heard) = tokio::join!(send(stdin, order, component), listen(stdout, &*log), overhear(stderr));
+        (outcome, child.wait().await, heard)
     };
     let wall_max = Duration::from(job.order.wall_max);
     match tokio::time::timeout(wall_max, talk).await {
-        Ok((Some(Ok(report)), _)) => Ok(report),
-        Ok((Some(Err(refusal)), _)) => Err(Failure::Refused(refusal)),
-        Ok((None, end)) => Err(Failure::Child(format!(
-            "the compile child {end} before it was done; if the component is sound, raise compile-cpu-max ({}) or compile-memory-max ({})",
-            job.order.cpu_max, job.order.memory_max
-        ))),
+        Ok((Some(Ok(report)), ..)) => Ok(report),
+        Ok((Some(Err(refusal)), ..)) => Err(Failure::Refused(refusal)),
+        Ok((None, end, heard)) => Err(Failure::Child(why_it_died(&end, &heard, &job.order))),
         Err(_elapsed) => Err(Failure::Child(format!(
             "the compile child was still busy after compile-wall-max ({}); raise it if the component is sound",
             job.order.wall_max
@@ -182,24 +180,45 @@ async fn listen(stdout: ChildStdout, log: &dyn GuestLog) -> Option<Result<Report
     }
 }
 
-/// What the child's own runtime says when it dies, for whoever debugs this host.
-async fn overhear(stderr: ChildStderr) {
+/// What the child's own runtime says when it dies: for whoever debugs this host, and to tell why.
+async fn overhear(stderr: ChildStderr) -> String {
     const HEARD_MAX: u64 = 64 * 1024;
     let mut heard = Vec::new();
     let mut stderr = stderr.take(HEARD_MAX);
     let _ = stderr.read_to_end(&mut heard).await;
-    for line in String::from_utf8_lossy(&heard).lines() {
+    let heard = String::from_utf8_lossy(&heard).into_owned();
+    for line in heard.lines() {
         tracing::debug!("compile child: {}", crate::text::printable(line, 1024));
     }
     // Read on, so that the child does not block on a full pipe.
     let _ = tokio::io::copy(&mut stderr.into_inner(), &mut tokio::io::sink()).await;
+    heard
 }
 
-async fn child_end(child: &mut Child) -> String {
-    match child.wait().await {
+/// The reason of a child that gave none. Its words are those of Rust's runtime.
+fn why_it_died(end: &std::io::Result<ExitStatus>, heard: &str, order: &Order) -> String {
+    let (cpu_max, memory_max) = (order.cpu_max, order.memory_max);
+    let signal = end.as_ref().ok().and_then(ExitStatus::signal);
+    if signal == Some(Signal::XCPU.as_raw()) {
+        return format!(
+            "compiling it takes more CPU time than compile-cpu-max ({cpu_max}); raise it if the component is sound"
+        );
+    }
+    if heard.contains("memory allocation of") {
+        return format!(
+            "compiling it takes more memory than compile-memory-max ({memory_max}); raise it if the component is sound"
+        );
+    }
+    if heard.contains("has overflowed its stack") {
+        return "it is nested too deep to be compiled; build it with less nesting".into();
+    }
+    let end = match end {
         Ok(status) => format!("ended with {status}"),
         Err(error) => format!("was lost ({error})"),
-    }
+    };
+    format!(
+        "the compile child {end} before it was done; if the component is sound, raise compile-cpu-max ({cpu_max}) or compile-memory-max ({memory_max})"
+    )
 }
 
 // === The child's side ===
@@ -241,7 +260,9 @@ fn confine(order: &Order) -> std::io::Result<()> {
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let limit = |resource, most: u64| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     limit(Resource::Core, 0)?;
-    limit(Resource::Cpu, Duration::from(order.cpu_max).as_secs().max(1))?;
+    let cpu_max = Duration::from(order.cpu_max).as_secs().max(1);
+    // At the lower of the two comes SIGXCPU, which nobody else sends.
+    setrlimit(Resource::Cpu, Rlimit { current: Some(cpu_max), maximum: Some(cpu_max.saturating_add(1)) })?;
     limit(Resource::Data, order.memory_max.bytes())?;
     limit(Resource::As, order.memory_max.bytes().saturating_add(RESERVATIONS))?;
     limit(Resource::Fsize, order.memory_max.bytes())?;

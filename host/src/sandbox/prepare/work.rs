@@ -39,7 +39,7 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
         component
     };
     let engine = engine::compiling().map_err(|error| host(&error))?;
-    let compiled = Component::new(&engine, serves).map_err(|error| Refusal::Invalid(short(&error)))?;
+    let compiled = Component::new(&engine, serves).map_err(|error| not_compiled(&error))?;
     let report = report(&engine, &compiled, initialized)?;
     let ticker = start_ticker(&engine)?;
     let code = Code::link(&engine, &ticker, &compiled).map_err(|error| misfit(&error))?;
@@ -48,6 +48,10 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     write(order.output(), &code)
         .map_err(|error| Refusal::Host(format!("cannot write {}: {error}", order.output().display())))?;
     Ok(report)
+}
+
+fn not_compiled(error: &wasmtime::Error) -> Refusal {
+    if is_exhaustion(error) { Refusal::Exhausted } else { Refusal::Invalid(short(error)) }
 }
 
 /// What a component that does not link is refused for.
