@@ -13,6 +13,8 @@ mod common;
 mod examples;
 mod fairness;
 mod fixtures;
+mod giant_components;
+mod giants;
 mod guest_log;
 mod hostile;
 mod hostile_components;

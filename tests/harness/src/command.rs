@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+
 use crate::lines::Lines;
 use crate::process::wait_for_exit;
 use crate::{PATIENCE, cache_dir, place};
@@ -17,6 +19,7 @@ pub struct Wasgi {
     stdout: Option<Stdio>,
     stderr: Option<Stdio>,
     no_cache: bool,
+    data_max: Option<u64>,
 }
 
 /// How a command ended.
@@ -83,6 +86,15 @@ impl Wasgi {
         self
     }
 
+    /// Bounds the memory of the command itself, in bytes; one that takes more dies. Processes that it starts may
+    /// set a limit of their own.
+    #[must_use]
+    pub fn data_max(mut self, bytes: u64) -> Self {
+        self.data_max = Some(bytes);
+        // The allocator's first gigabyte would count before it is used.
+        self.env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
+    }
+
     /// Leaves out `--cache`.
     #[must_use]
     pub fn without_cache_flag(mut self) -> Self {
@@ -113,6 +125,11 @@ impl Wasgi {
         let mut child = command.spawn().expect("the binary starts");
         // Else it would hold the other ends open.
         drop(command);
+        if self.data_max.is_some() {
+            let own = getrlimit(Resource::Data);
+            let limit = Rlimit { current: self.data_max, maximum: own.maximum };
+            prlimit(Some(Pid::from_child(&child)), Resource::Data, limit).expect("a child may be limited");
+        }
         let mut stdin = child.stdin.take().expect("stdin is piped");
         let stdout = child.stdout.take().map(|stdout| Lines::follow("output", stdout));
         let stderr = child.stderr.take().map(|stderr| Lines::follow("log", stderr));
