@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 mod cache;
 mod demo;
 mod fixtures;
+mod fuzz;
 mod guests;
 mod paths;
 mod phase;
@@ -19,7 +20,8 @@ usage: cargo xtask COMMAND
   guests                          build every guest into target/guests/NAME.wasm
   demo [--listen ADDR] [--debug]  build and serve the examples, and say where to look
   test [--full] [-- ARGS]         set up and run every test; ARGS go to the test programs,
-                                  --full runs the slow ones too
+                                  --full runs the slow ones too, and the fuzzer
+  fuzz [TARGET] [--seconds N]     run a fuzz target, or each of them, under libFuzzer for N seconds (60)
 
 WASGI_GUEST_TOOLCHAIN=rustup|debian picks how Rust guests are built; without it, rustup's target if it is there, else Debian's packages.";
 
@@ -45,6 +47,7 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         }
         "demo" => demo::run(&demo_options(rest)?),
         "test" => test::run(&test_options(rest)?).map(|()| ExitCode::SUCCESS),
+        "fuzz" => fuzz::run(&fuzz_options(rest)?).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -76,6 +79,22 @@ fn test_options(arguments: &[String]) -> Result<test::Options> {
             "--full" => options.full = true,
             "--" => options.arguments = arguments.by_ref().cloned().collect(),
             other => bail!("test: no option `{other}`; what is for the test programs goes behind `--`\n\n{USAGE}"),
+        }
+    }
+    Ok(options)
+}
+
+fn fuzz_options(arguments: &[String]) -> Result<fuzz::Options> {
+    let mut options = fuzz::Options::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--seconds" => {
+                let seconds = arguments.next().and_then(|seconds| seconds.parse().ok());
+                options.seconds = seconds.context("--seconds needs a whole number")?;
+            }
+            option if option.starts_with('-') => bail!("fuzz: no option `{option}`\n\n{USAGE}"),
+            target => options.target = Some(target.to_owned()),
         }
     }
     Ok(options)

@@ -8,12 +8,12 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::phase::{command_phase, phase};
-use crate::{guests, paths, toolchain};
+use crate::{fuzz, guests, paths, toolchain};
 
 /// What the command line chose.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    /// Run the tests marked `#[ignore]` too: those that take minutes.
+    /// Run the tests marked `#[ignore]` too, which take minutes, and the fuzzer.
     pub(crate) full: bool,
     /// For the test programs, such as a part of a test's name.
     pub(crate) arguments: Vec<String>,
@@ -31,6 +31,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // The tests start the binary, which cargo builds only for tests of its own package.
     command_phase("host", &mut host_build(&root))?;
     command_phase("tests", &mut host_tests(&root, options))?;
+    // Who asks for one test does not ask for this.
+    if options.full && options.arguments.is_empty() {
+        match fuzz::missing() {
+            None => fuzz::run(&fuzz::Options::default())?,
+            Some(missing) => println!("fuzz: NOT RUN: {missing}"),
+        }
+    }
     println!("all passed ({:.1} min)", start.elapsed().as_secs_f64() / 60.0);
     Ok(())
 }
