@@ -14,6 +14,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("tenant", "[[tenant]]"),
     ("tenant.name", r#"name = "acme""#),
     ("tenant.concurrency-max", "concurrency-max = 64"),
+    ("tenant.weight", "weight = 100"),
     ("app", "[[app]]"),
     ("app.name", r#"name = "shop""#),
     ("app.tenant", r#"tenant = "acme""#),
