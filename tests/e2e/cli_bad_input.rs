@@ -32,6 +32,7 @@ fn refused(outcome: &Outcome, code: i32, named: &[&str]) {
 pub(crate) fn what_is_no_app_is_refused_in_one_line() {
     for (name, reason, mend) in [
         ("core-module", "a core module", "wasm32-wasip2"),
+        ("http-hello", "exports no `application`", "SDK"),
         ("empty", "exports no `application`", "SDK"),
         ("other-world", "exports no `application`", "SDK"),
         ("wants-http", "wasi:http", "without wasi:http"),

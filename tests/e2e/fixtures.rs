@@ -23,6 +23,7 @@ mod tests_of {
     pub(super) const ENVIRON: fn() = examples::environ_shows_the_request;
     pub(super) const HELLO: fn() = examples::hello_greets;
     pub(super) const HOSTILE: fn() = hostile::whatever_a_guest_does_the_next_request_is_served;
+    pub(super) const HTTP_HELLO: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
     pub(super) const INIT_EATS_MEMORY: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_FAILS: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_LEAVES_OPEN: fn() = initialize::handles_left_open_are_named;

@@ -126,6 +126,14 @@ impl App {
         self.pool.acquire().await
     }
 
+    /// Makes one instance and drops it: what would fail for every request fails now. Benchmarks time it.
+    ///
+    /// # Errors
+    /// Names the limit or the misfit.
+    pub async fn try_instance(&self, log: Arc<dyn GuestLog>) -> Result<(), Refusal> {
+        self.code().try_instance(&self.terms, self.seat(), log).await
+    }
+
     pub(crate) fn terms(&self) -> &Arc<Terms> {
         &self.terms
     }
@@ -191,7 +199,7 @@ impl Code {
         Ok(Self { engine: engine.clone(), ticker: ticker.clone(), pre: link(engine, component)? })
     }
 
-    /// Makes one instance under the app's limits: what would fail for every request is refused now.
+    /// Makes one instance under the app's limits.
     ///
     /// # Errors
     /// Names the limit or the misfit.

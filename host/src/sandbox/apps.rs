@@ -103,7 +103,7 @@ impl Apps {
         let apps: Vec<Arc<App>> = apps.collect::<Result<_, LoadError>>()?;
         for (app, config) in apps.iter().zip(configs) {
             // The cache may know the component from a time of other limits.
-            let tried = app.code().try_instance(app.terms(), app.seat(), log(&config.name)).await;
+            let tried = app.try_instance(log(&config.name)).await;
             tried.map_err(|refusal| refused(config, refusal))?;
         }
         Ok(Self { apps, tenants, artifacts, plan, swaps, slots, _workshop: workshop })

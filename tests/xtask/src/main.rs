@@ -4,12 +4,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+mod apt;
+mod bench;
 mod cache;
 mod demo;
 mod fixtures;
 mod fuzz;
 mod guests;
 mod paths;
+mod peers;
 mod phase;
 mod test;
 mod toolchain;
@@ -20,8 +23,16 @@ usage: cargo xtask COMMAND
   guests                          build every guest into target/guests/NAME.wasm
   demo [--listen ADDR] [--debug]  build and serve the examples, and say where to look
   test [--full] [-- ARGS]         set up and run every test; ARGS go to the test programs,
+<<<<<<< HEAD
                                   --full runs the slow ones too, and the fuzzer
   fuzz [TARGET] [--seconds N]     run a fuzz target, or each of them, under libFuzzer for N seconds (60)
+=======
+                                  --full runs the slow ones too
+  bench [--install-peers] [--quick] [--write-results] [--host FILE] [SCENARIO...]
+                                  measure beside the peers that are installed; all scenarios (in-process, hello,
+                                  start, density, fairness, overload) or those named; --quick only tries them,
+                                  --write-results writes tests/bench/RESULTS.md, --host takes another wasgi
+>>>>>>> 540775a (Benchmarks: cargo xtask bench and its peers)
 
 WASGI_GUEST_TOOLCHAIN=rustup|debian picks how Rust guests are built; without it, rustup's target if it is there, else Debian's packages.";
 
@@ -47,7 +58,11 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         }
         "demo" => demo::run(&demo_options(rest)?),
         "test" => test::run(&test_options(rest)?).map(|()| ExitCode::SUCCESS),
+<<<<<<< HEAD
         "fuzz" => fuzz::run(&fuzz_options(rest)?).map(|()| ExitCode::SUCCESS),
+=======
+        "bench" => bench::run(&bench_options(rest)?),
+>>>>>>> 540775a (Benchmarks: cargo xtask bench and its peers)
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -84,6 +99,7 @@ fn test_options(arguments: &[String]) -> Result<test::Options> {
     Ok(options)
 }
 
+<<<<<<< HEAD
 fn fuzz_options(arguments: &[String]) -> Result<fuzz::Options> {
     let mut options = fuzz::Options::default();
     let mut arguments = arguments.iter();
@@ -95,6 +111,24 @@ fn fuzz_options(arguments: &[String]) -> Result<fuzz::Options> {
             }
             option if option.starts_with('-') => bail!("fuzz: no option `{option}`\n\n{USAGE}"),
             target => options.target = Some(target.to_owned()),
+=======
+fn bench_options(arguments: &[String]) -> Result<bench::Options> {
+    let mut options = bench::Options::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--install-peers" => options.install_peers = true,
+            "--host" => {
+                let file =
+                    arguments.next().context("--host needs a file, such as another clone's target/release/wasgi")?;
+                // It is started from the root of the clone.
+                options.host = Some(std::path::absolute(file)?);
+            }
+            flag if flag.starts_with('-') && !["--quick", "--write-results"].contains(&flag) => {
+                bail!("bench: no option `{flag}`\n\n{USAGE}")
+            }
+            other => options.rest.push(other.to_owned()),
+>>>>>>> 540775a (Benchmarks: cargo xtask bench and its peers)
         }
     }
     Ok(options)

@@ -32,9 +32,19 @@ pub(crate) fn target(root: &Path) -> PathBuf {
 /// # Errors
 /// If the machine says of no folder that it is for caches.
 pub(crate) fn cache() -> Result<PathBuf> {
+    Ok(user_cache()?.join("guests"))
+}
+
+/// Where programs are installed for all clones of this user, in `bin`; those of Python in `python/bin`.
+///
+/// # Errors
+/// If the machine says of no folder that it is for caches.
+pub(crate) fn tools() -> Result<PathBuf> {
+    Ok(user_cache()?.join("tools"))
+}
+
+fn user_cache() -> Result<PathBuf> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    Ok(base
-        .context("neither XDG_CACHE_HOME nor HOME is set: set one, for guests are built there")?
-        .join("wasgi/guests"))
+    Ok(base.context("neither XDG_CACHE_HOME nor HOME is set: set one, for what is built is kept there")?.join("wasgi"))
 }

@@ -7,8 +7,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
+use crate::apt;
 use crate::phase::succeed;
 
 const TARGET: &str = "wasm32-wasip2";
@@ -192,33 +193,8 @@ fn debian_path(linkers: &Path) -> Result<OsString> {
 }
 
 fn install() -> Result<()> {
-    if !Path::new("/usr/bin/apt-get").exists() {
-        bail!(advice("this is no Debian"));
-    }
-    let root = rustix::process::geteuid().is_root();
-    let sudo = || {
-        Command::new("sudo").args(["-n", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    if !root && !sudo() {
-        bail!(advice("packages are missing, and only root may install them"));
-    }
-    let apt = |arguments: &[&str]| {
-        let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
-        if !root {
-            command.args(["-n", "apt-get"]);
-        }
-        // Its long story goes to stderr, so that our lines stay readable.
-        command
-            .arg("-qq")
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .stdin(Stdio::null())
-            .stdout(std::io::stderr());
-        succeed(&mut command)
-    };
     println!("guests: apt-get install {}", PACKAGES.join(" "));
-    apt(&["update"])?;
-    apt(&[["install", "-y", "--no-install-recommends"].as_slice(), &PACKAGES].concat())
+    apt::install(&PACKAGES).map_err(|error| anyhow!(advice(&format!("{error:#}"))))
 }
 
 fn advice(reason: &str) -> String {
