@@ -21,7 +21,10 @@ pub(crate) struct Clients<'a> {
     pub(crate) count: usize,
     /// Between an answer and the client's next request.
     pub(crate) pause: Duration,
+    /// For how long what they get is counted.
     pub(crate) time: Duration,
+    /// How long they ask before that.
+    pub(crate) warm_up: Duration,
 }
 
 /// What they got within the time.
@@ -45,12 +48,13 @@ pub(crate) fn load(clients: &Clients<'_>) -> Result<Outcome> {
 
 async fn all(clients: &Clients<'_>) -> Outcome {
     let request: Arc<str> = format!("GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n", clients.path).into();
-    let end = Instant::now() + clients.time;
+    let counted = Instant::now() + clients.warm_up;
+    let end = counted + clients.time;
     let mut tasks = JoinSet::new();
     for index in 0..clients.count {
         // They come one after the other, as they would if they had started long ago.
         let first = clients.pause.mul_f64(f64::from(u32::try_from(index).unwrap_or(0)) / clients.count.max(1) as f64);
-        let client = Client { port: clients.port, request: Arc::clone(&request), pause: clients.pause };
+        let client = Client { port: clients.port, request: Arc::clone(&request), pause: clients.pause, counted };
         tasks.spawn(async move {
             sleep(first).await;
             client.go_on(end).await
@@ -71,6 +75,8 @@ struct Client {
     port: u16,
     request: Arc<str>,
     pause: Duration,
+    /// What comes before is not counted.
+    counted: Instant,
 }
 
 impl Client {
@@ -94,6 +100,7 @@ impl Client {
             stream.write_all(self.request.as_bytes()).await?;
             let (status, closes) = answer(&mut stream, &mut buffer).await?;
             match status {
+                _ if Instant::now() < self.counted => {}
                 200 => outcome.served.push(start.elapsed().as_secs_f64() * 1e6),
                 503 => outcome.refused += 1,
                 _ => outcome.others += 1,

@@ -30,7 +30,7 @@ pub(crate) const SERVE_REUSED: [&str; 2] = ["wasmtime serve, reused", "wasmtime 
 const SERVE_TUNED: &str = "wasmtime serve, fresh, scan, 1 MiB kept";
 
 /// All peers, in the order of the table.
-pub(crate) const PEERS: [Peer; 13] = [
+pub(crate) const PEERS: [Peer; 15] = [
     Peer { name: BARE_HYPER, tools: &[], commands: bare_hyper },
     Peer { name: WASGI_FRESH, tools: &[], commands: |lab, port| Ok(vec![host::one(lab, "hello", port)?]) },
     Peer { name: WASGI_REUSED, tools: &[], commands: wasgi_reused },
@@ -40,8 +40,10 @@ pub(crate) const PEERS: [Peer; 13] = [
     Peer { name: SERVE_REUSED[0], tools: &["wasmtime"], commands: |lab, port| serve_reused(lab, port, &[]) },
     Peer { name: SERVE_REUSED[1], tools: &["wasmtime"], commands: |lab, port| serve_reused(lab, port, &[SCAN]) },
     Peer { name: "NGINX, `return 200`", tools: &["nginx"], commands: nginx },
-    Peer { name: "Gunicorn, 2 workers", tools: &["gunicorn"], commands: gunicorn },
-    Peer { name: "uWSGI, 2 processes", tools: &["uwsgi"], commands: uwsgi },
+    Peer { name: "Gunicorn, 2 workers", tools: &["gunicorn"], commands: |lab, port| gunicorn(lab, port, &[]) },
+    Peer { name: "Gunicorn, 2 workers, threads", tools: &["gunicorn"], commands: gunicorn_threads },
+    Peer { name: "uWSGI, 2 processes", tools: &["uwsgi"], commands: |lab, port| uwsgi(lab, port, CLOSING) },
+    Peer { name: "uWSGI, 2 processes, keep-alive", tools: &["uwsgi"], commands: |lab, port| uwsgi(lab, port, KEEPING) },
     Peer { name: "Granian, 2 workers", tools: &["granian"], commands: granian },
     Peer { name: "NGINX, fcgiwrap, CPython (CGI)", tools: &["nginx", "fcgiwrap"], commands: cgi },
 ];
@@ -107,17 +109,27 @@ fn cgi(lab: &Lab, port: u16) -> Result<Vec<Command>> {
 
 // === WSGI: one application file for all ===
 
-fn gunicorn(lab: &Lab, port: u16) -> Result<Vec<Command>> {
+fn gunicorn(lab: &Lab, port: u16, options: &[&str]) -> Result<Vec<Command>> {
     let mut command = python(lab, "gunicorn")?;
-    command.args(["--workers", "2", "--log-level", "warning", "--bind"]).arg(format!("127.0.0.1:{port}"));
-    command.arg("hello:application");
+    command.args(["--workers", "2", "--log-level", "warning"]).args(options);
+    command.arg("--bind").arg(format!("127.0.0.1:{port}")).arg("hello:application");
     Ok(vec![command])
 }
 
-fn uwsgi(lab: &Lab, port: u16) -> Result<Vec<Command>> {
+/// Its default kind of worker closes each connection; this one does not.
+fn gunicorn_threads(lab: &Lab, port: u16) -> Result<Vec<Command>> {
+    gunicorn(lab, port, &["--worker-class", "gthread", "--threads", "8"])
+}
+
+/// uWSGI's own server, which tells the client that it closes only if asked to.
+const CLOSING: &[&str] = &["--add-header", "Connection: close", "--http-socket"];
+/// The same with what its documentation calls experimental.
+const KEEPING: &[&str] = &["--http11-socket"];
+
+fn uwsgi(lab: &Lab, port: u16, socket: &[&str]) -> Result<Vec<Command>> {
     let mut command = python(lab, "uwsgi")?;
     command.args(["--master", "--processes", "2", "--need-app", "--disable-logging"]);
-    command.args(["--wsgi-file", "hello.py", "--http-socket"]).arg(format!("127.0.0.1:{port}"));
+    command.args(["--wsgi-file", "hello.py"]).args(socket).arg(format!("127.0.0.1:{port}"));
     Ok(vec![command])
 }
 

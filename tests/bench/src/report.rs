@@ -152,7 +152,7 @@ mod tests {
         report.note("nginx is not installed".to_owned());
         let report: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
         let text = report.text();
-        for part in ["About.", "**All**", "| P0: x |", "yes", "Note: nginx"] {
+        for part in ["About.", "**All**", "| P0: x ", "yes", "Note: nginx"] {
             assert!(text.contains(part), "{part} is not in {text}");
         }
     }

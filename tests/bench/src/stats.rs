@@ -24,12 +24,11 @@ pub(crate) fn ratio(figures: &[f64], to: &[f64]) -> Option<f64> {
     median(&ratios)
 }
 
-/// The least figure that `percent` of the figures do not exceed.
-pub(crate) fn percentile(figures: &[f64], percent: f64) -> Option<f64> {
+/// The least figure that `per_mille` of a thousand figures do not exceed.
+pub(crate) fn percentile(figures: &[f64], per_mille: usize) -> Option<f64> {
     let sorted = sorted(figures);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank is small and not negative")]
-    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
+    let rank = (sorted.len() * per_mille).div_ceil(1000);
+    sorted.get(rank.max(1) - 1).copied()
 }
 
 fn sorted(figures: &[f64]) -> Vec<f64> {
@@ -60,12 +59,12 @@ mod tests {
     #[test]
     fn a_percentile_is_one_of_the_figures() {
         let figures: Vec<f64> = (1..=1000).rev().map(f64::from).collect();
-        assert_eq!(percentile(&figures, 50.0), Some(500.0));
-        assert_eq!(percentile(&figures, 99.0), Some(990.0));
-        assert_eq!(percentile(&figures, 99.9), Some(999.0));
-        assert_eq!(percentile(&figures, 100.0), Some(1000.0));
-        assert_eq!(percentile(&[7.0], 99.0), Some(7.0));
-        assert_eq!(percentile(&[], 99.0), None);
+        assert_eq!(percentile(&figures, 500), Some(500.0));
+        assert_eq!(percentile(&figures, 990), Some(990.0));
+        assert_eq!(percentile(&figures, 999), Some(999.0));
+        assert_eq!(percentile(&figures, 1000), Some(1000.0));
+        assert_eq!(percentile(&[7.0], 990), Some(7.0));
+        assert_eq!(percentile(&[], 990), None);
     }
 
     #[test]

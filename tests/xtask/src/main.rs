@@ -23,16 +23,12 @@ usage: cargo xtask COMMAND
   guests                          build every guest into target/guests/NAME.wasm
   demo [--listen ADDR] [--debug]  build and serve the examples, and say where to look
   test [--full] [-- ARGS]         set up and run every test; ARGS go to the test programs,
-<<<<<<< HEAD
                                   --full runs the slow ones too, and the fuzzer
   fuzz [TARGET] [--seconds N]     run a fuzz target, or each of them, under libFuzzer for N seconds (60)
-=======
-                                  --full runs the slow ones too
   bench [--install-peers] [--quick] [--write-results] [--host FILE] [SCENARIO...]
                                   measure beside the peers that are installed; all scenarios (in-process, hello,
                                   start, density, fairness, overload) or those named; --quick only tries them,
                                   --write-results writes tests/bench/RESULTS.md, --host takes another wasgi
->>>>>>> 540775a (Benchmarks: cargo xtask bench and its peers)
 
 WASGI_GUEST_TOOLCHAIN=rustup|debian picks how Rust guests are built; without it, rustup's target if it is there, else Debian's packages.";
 
@@ -58,11 +54,8 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         }
         "demo" => demo::run(&demo_options(rest)?),
         "test" => test::run(&test_options(rest)?).map(|()| ExitCode::SUCCESS),
-<<<<<<< HEAD
         "fuzz" => fuzz::run(&fuzz_options(rest)?).map(|()| ExitCode::SUCCESS),
-=======
         "bench" => bench::run(&bench_options(rest)?),
->>>>>>> 540775a (Benchmarks: cargo xtask bench and its peers)
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -99,7 +92,6 @@ fn test_options(arguments: &[String]) -> Result<test::Options> {
     Ok(options)
 }
 
-<<<<<<< HEAD
 fn fuzz_options(arguments: &[String]) -> Result<fuzz::Options> {
     let mut options = fuzz::Options::default();
     let mut arguments = arguments.iter();
@@ -111,7 +103,11 @@ fn fuzz_options(arguments: &[String]) -> Result<fuzz::Options> {
             }
             option if option.starts_with('-') => bail!("fuzz: no option `{option}`\n\n{USAGE}"),
             target => options.target = Some(target.to_owned()),
-=======
+        }
+    }
+    Ok(options)
+}
+
 fn bench_options(arguments: &[String]) -> Result<bench::Options> {
     let mut options = bench::Options::default();
     let mut arguments = arguments.iter();
@@ -128,7 +124,6 @@ fn bench_options(arguments: &[String]) -> Result<bench::Options> {
                 bail!("bench: no option `{flag}`\n\n{USAGE}")
             }
             other => options.rest.push(other.to_owned()),
->>>>>>> 540775a (Benchmarks: cargo xtask bench and its peers)
         }
     }
     Ok(options)

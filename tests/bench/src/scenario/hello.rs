@@ -15,8 +15,8 @@ use crate::stats::{median, range, ratio};
 use crate::table::{Table, count, mebibytes, milliseconds, times};
 use crate::wrk::{Figures, Load};
 
-const ABOUT: &str = "The `hello` example by `wrk -t1 -c16`, keep-alive, each peer in turn, round after round. \
-    Peers that close each connection (CGI aside, Gunicorn and uWSGI do) pay for new ones.";
+const ABOUT: &str = "The `hello` example by `wrk -t1 -c16`, keep-alive, each server in turn, round after round. \
+    Gunicorn and uWSGI close each connection by default, so each has a second row in which it does not.";
 
 const BODY: &str = "Hello, world!\n";
 const CONNECTIONS: u32 = 16;

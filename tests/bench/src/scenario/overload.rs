@@ -64,7 +64,8 @@ pub(crate) fn run(lab: &Lab) -> Result<Report> {
 }
 
 fn round(lab: &Lab, port: u16, path: &str) -> Result<Round> {
-    let at_peak = Clients { port, path, count: CLIENTS, pause: Duration::ZERO, time: lab.time() };
+    let at_peak =
+        Clients { port, path, count: CLIENTS, pause: Duration::ZERO, time: lab.time(), warm_up: lab.warm_up() };
     let peak = clients::load(&at_peak)?;
     let capacity = rate(peak.served.len(), lab.time());
     let outcome = clients::load(&Clients { count: crowd(capacity), pause: PAUSE, ..at_peak })?;
@@ -74,8 +75,8 @@ fn round(lab: &Lab, port: u16, path: &str) -> Result<Round> {
         capacity,
         offered: rate(answers, lab.time()),
         served: rate(served.len(), lab.time()),
-        p50: percentile(&served, 50.0).unwrap_or(0.0),
-        p99: percentile(&served, 99.0).unwrap_or(0.0),
+        p50: percentile(&served, 500).unwrap_or(0.0),
+        p99: percentile(&served, 990).unwrap_or(0.0),
         refused,
         others,
         broken,

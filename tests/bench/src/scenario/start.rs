@@ -39,8 +39,8 @@ pub(crate) fn run(lab: &Lab) -> Result<Report> {
             kind.name.to_owned(),
             cell(median(&listening)),
             cell(median(&answered)),
-            cell(percentile(&answered, 90.0)),
-            cell(percentile(&answered, 100.0)),
+            cell(percentile(&answered, 900)),
+            cell(percentile(&answered, 1000)),
         ]);
         if let Some(most) = kind.start_max_ms {
             let what = format!("first answer, {}", kind.name);
