@@ -45,31 +45,33 @@ pub(crate) fn config<'a>(apps: impl IntoIterator<Item = App<'a>>) -> String {
     text
 }
 
-/// The guest `hostile`'s `/burn`, measured, so that work can be asked for by its time on this machine.
+/// The guest `hostile`'s `/work`, measured, so that work can be asked for by its time on this machine.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Work {
-    turns_per_second: f64,
+    /// Thousands of turns in a second.
+    kilo_per_second: f64,
 }
 
 impl Work {
     /// The path of a request that takes that much of a core, then sleeps so many milliseconds.
     pub(crate) fn path(&self, time: Duration, sleep: u32) -> String {
-        format!("/burn?turns={:.0}&sleep={sleep}", self.turns_per_second * time.as_secs_f64())
+        let sleep = if sleep > 0 { format!("&sleep=1&ms={sleep}") } else { String::new() };
+        format!("/work?kilo={:.0}{sleep}", self.kilo_per_second * time.as_secs_f64())
     }
 }
 
-/// Measures `/burn` of an app, at `prefix` of a host with that configuration.
+/// Measures `/work` of an app, at `prefix` of a host with that configuration.
 pub(crate) fn calibrate(lab: &Lab, config: &Path, prefix: &str) -> Result<Work> {
-    const TURNS: u32 = 100_000_000;
+    const KILO: u32 = 100_000;
     let port = free_port()?;
     let (_server, _) = Server::start(lab, vec![configured(lab, config, port)], (port, &format!("{prefix}/ok")))?;
     let mut least = Duration::MAX;
     for _ in 0..5 {
         let start = Instant::now();
-        http::get(port, &format!("{prefix}/burn?turns={TURNS}")).explain(|| "the host".to_owned())?;
+        http::get(port, &format!("{prefix}/work?kilo={KILO}")).explain(|| "the host".to_owned())?;
         least = least.min(start.elapsed());
     }
-    Ok(Work { turns_per_second: f64::from(TURNS) / least.as_secs_f64() })
+    Ok(Work { kilo_per_second: f64::from(KILO) / least.as_secs_f64() })
 }
 
 fn serve(lab: &Lab, port: u16) -> Command {
