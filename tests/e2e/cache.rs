@@ -203,14 +203,6 @@ fn apps_that_do_not_fit_the_cache_together_are_served_all_the_same() {
 }
 
 #[test]
-fn a_cache_that_is_emptied_takes_nothing_from_a_host_that_serves() {
-    let (dir, _) = warm();
-    let host = Host::serving("hello").cache(dir.path()).start();
-    fs::remove_dir_all(dir.path()).unwrap();
-    host.get("/").expect_text("Hello, world!\n");
-}
-
-#[test]
 fn a_cache_of_the_user_that_takes_no_files_is_done_without() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir_all(home.path().join(".cache/wasgi")).unwrap();

@@ -5,6 +5,8 @@ use std::process::Stdio;
 
 use wasgi_harness::{Outcome, Wasgi, guest};
 
+use crate::common::refused;
+
 fn check(name: &str) -> Outcome {
     Wasgi::new(["check"]).arg(guest(name)).finish()
 }
@@ -39,11 +41,7 @@ fn check_tells_why_an_app_would_be_refused() {
         ("big-memory", "memory-max"),
         ("init-fails", "the registry is empty: put words.txt into it"),
     ] {
-        let outcome = check(name);
-        assert_eq!(outcome.code, Some(65), "{outcome:?}");
-        let message = outcome.message();
-        assert!(message.contains(name) && message.contains(why), "{message}");
-        assert_eq!(outcome.stdout, "");
+        refused(&check(name), 65, &[name, why]);
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use wasgi_harness::{Host, Outcome, Wasgi, files, guest, guests_dir};
 
+use crate::common::refused;
+
 fn serve(args: &[&str]) -> Outcome {
     let args: Vec<OsString> = args.iter().map(Into::into).collect();
     Wasgi::new(["serve"]).arg(guest("hello")).args(args).arg("--listen").arg("127.0.0.1:0").finish()
@@ -15,17 +17,6 @@ fn serve(args: &[&str]) -> Outcome {
 
 fn serve_path(path: &Path) -> Outcome {
     Wasgi::new(["serve"]).arg(path).arg("--listen").arg("127.0.0.1:0").finish()
-}
-
-/// Asserts the exit code, and that one line names all of `named`.
-#[track_caller]
-fn refused(outcome: &Outcome, code: i32, named: &[&str]) {
-    assert_eq!(outcome.code, Some(code), "{outcome:?}");
-    let message = outcome.message();
-    for text in named {
-        assert!(message.contains(text), "{text:?} is not in: {message}");
-    }
-    assert_eq!(outcome.stdout, "", "{outcome:?}");
 }
 
 #[test]

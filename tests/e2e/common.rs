@@ -4,7 +4,18 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::Value;
-use wasgi_harness::Host;
+use wasgi_harness::{Host, Outcome};
+
+/// Asserts that a command was refused with this exit code, in one line that names all of `named`.
+#[track_caller]
+pub(crate) fn refused(outcome: &Outcome, code: i32, named: &[&str]) {
+    assert_eq!(outcome.code, Some(code), "{outcome:?}");
+    let message = outcome.message();
+    for text in named {
+        assert!(message.contains(text), "{text:?} is not in: {message}");
+    }
+    assert_eq!(outcome.stdout, "", "{outcome:?}");
+}
 
 /// `value` percent-encoded, for a query.
 pub(crate) fn encoded(value: impl AsRef<[u8]>) -> String {

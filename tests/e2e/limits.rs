@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wasgi_harness::{BodyEnd, Host, Request, Wasgi};
+use wasgi_harness::{BodyEnd, Host, Request, Response, Wasgi};
 
 /// Every limit, with the test of its edge. `--help` is compared with it, so that none is forgotten.
 const TESTED: &[(&str, fn())] = &[
@@ -170,9 +170,7 @@ fn a_guest_that_cleans_up_in_time_is_not_disturbed() {
 fn head_count_max() {
     let host = Host::serving("conformance").args(["--head-count-max", "10"]).start();
     host.get("/headers?count=10").expect_text("started");
-    let refused = host.get("/headers?count=11").json();
-    assert_eq!(refused["error"], "too-large");
-    assert!(refused["detail"].as_str().unwrap().contains("head-count-max"), "{refused}");
+    is_too_large(&host.get("/headers?count=11"), "head-count-max");
     host.get("/headers?count=11&quiet=1").expect(502);
 }
 
@@ -180,9 +178,15 @@ fn head_count_max() {
 fn head_size_max() {
     let host = Host::serving("conformance").args(["--head-size-max", "1KiB"]).start();
     host.get("/headers?count=1&size=900").expect_text("started");
-    let refused = host.get("/headers?count=1&size=1024").json();
+    is_too_large(&host.get("/headers?count=1&size=1024"), "head-size-max");
+}
+
+/// The guest was told by name which limit its head is over.
+#[track_caller]
+fn is_too_large(answer: &Response, limit: &str) {
+    let refused = answer.json();
     assert_eq!(refused["error"], "too-large");
-    assert!(refused["detail"].as_str().unwrap().contains("head-size-max"), "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains(limit), "{refused}");
 }
 
 #[test]

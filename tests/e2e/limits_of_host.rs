@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wasgi_harness::{Host, Outcome, Request, Wasgi, eventually, frames, guest};
 
-use crate::common::{access_entry, access_entry_with};
+use crate::common::{access_entry, access_entry_with, refused};
 
 #[test]
 pub(crate) fn instances_max() {
@@ -150,19 +150,13 @@ fn compiled(name: &str, args: &[&str], cache: &Path) -> Outcome {
     command.args(args.iter().copied()).arg("--cache").arg(cache).finish()
 }
 
-#[track_caller]
-fn refused(outcome: &Outcome, name: &str) {
-    assert_eq!(outcome.code, Some(65), "{outcome:?}");
-    assert!(outcome.message().contains(name), "it names the limit: {outcome:?}");
-}
-
 #[test]
 pub(crate) fn component_max() {
     let size = fs::metadata(guest("hello")).unwrap().len();
     let cache = tempfile::tempdir().unwrap();
     let exact = compiled("hello", &["--component-max", &format!("{size}B")], cache.path());
     assert_eq!(exact.code, Some(0), "{exact:?}");
-    refused(&compiled("hello", &["--component-max", &format!("{}B", size - 1)], cache.path()), "component-max");
+    refused(&compiled("hello", &["--component-max", &format!("{}B", size - 1)], cache.path()), 65, &["component-max"]);
 }
 
 #[test]
@@ -170,21 +164,21 @@ pub(crate) fn compile_cpu_max() {
     // Compiling alone is quick; `initialize` is part of it, and this one never ends.
     let cache = tempfile::tempdir().unwrap();
     let args = ["--compile-cpu-max", "1s", "--cpu-max", "60s", "--wall-max", "60s"];
-    refused(&compiled("init-spins", &args, cache.path()), "compile-cpu-max");
+    refused(&compiled("init-spins", &args, cache.path()), 65, &["compile-cpu-max"]);
 }
 
 #[test]
 pub(crate) fn compile_wall_max() {
     let cache = tempfile::tempdir().unwrap();
     let args = ["--compile-wall-max", "1s", "--cpu-max", "60s", "--wall-max", "60s"];
-    refused(&compiled("init-spins", &args, cache.path()), "compile-wall-max");
+    refused(&compiled("init-spins", &args, cache.path()), 65, &["compile-wall-max"]);
 }
 
 #[test]
 pub(crate) fn compile_memory_max() {
     let cache = tempfile::tempdir().unwrap();
     let args = ["--compile-memory-max", "256MiB", "--memory-max", "4GiB"];
-    refused(&compiled("init-eats-memory", &args, cache.path()), "compile-memory-max");
+    refused(&compiled("init-eats-memory", &args, cache.path()), 65, &["compile-memory-max"]);
 }
 
 #[test]

@@ -129,3 +129,18 @@ impl Drop for SwapOff<'_> {
         (self.0)("swapoff");
     }
 }
+
+#[test]
+fn when_swap_appears_the_compile_cache_need_not_be_there_any_more() {
+    let cache = tempfile::tempdir().unwrap();
+    let (builder, list) = host_with_list_of_swaps(Host::serving("hello").cache(cache.path()));
+    let host = builder.start();
+    if !scans(&host) {
+        return;
+    }
+    // All apps are loaded once more, from code that has lost its name.
+    fs::remove_dir_all(cache.path()).unwrap();
+    turn_swap_on(&list);
+    host.log().wait("no longer reset by pagemap_scan");
+    host.get("/").expect_text("Hello, world!\n");
+}

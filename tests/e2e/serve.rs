@@ -188,6 +188,17 @@ pub(crate) fn several_addresses_are_served_at_once() {
 }
 
 #[test]
+fn grants_may_be_longer_than_what_the_compile_child_says() {
+    // They go down to it in one line, and what comes up is bounded to a MiB a line.
+    let cache = tempfile::tempdir().unwrap();
+    let host = Host::config(&format!(
+        "[[app]]\nname = \"a\"\ncomponent = \"$GUESTS/hello.wasm\"\nroutes = [\"/\"]\nenv = {{ BIG = \"{}\" }}\n",
+        "x".repeat(1_200_000)
+    ));
+    host.cache(cache.path()).start().get("/").expect_text("Hello, world!\n");
+}
+
+#[test]
 fn a_socket_left_by_a_killed_host_is_taken_over() {
     let builder = Host::serving("hello");
     let socket = builder.path("s");

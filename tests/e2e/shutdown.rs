@@ -52,25 +52,17 @@ fn a_connection_at_rest_does_not_hold_the_host() {
 
 #[test]
 fn a_response_that_is_under_way_is_completed() {
-    let (host, mut conn) = busy(&[]);
-    host.terminate();
-    host.log().wait("draining");
-    open(&host);
-    conn.chunks_until("last\n");
-    assert_eq!(conn.chunk(), Ok(Vec::new()), "the proper end");
-    assert_eq!(conn.ended(), Ending::Closed);
-    assert_eq!(host.wait().status.code(), Some(0));
-}
-
-#[test]
-fn a_terminal_that_is_closed_drains_the_host() {
-    let (host, mut conn) = busy(&[]);
-    host.signal(Signal::HUP);
-    host.log().wait("draining");
-    open(&host);
-    conn.chunks_until("last\n");
-    assert_eq!(conn.chunk(), Ok(Vec::new()), "the proper end");
-    assert_eq!(host.wait().status.code(), Some(0));
+    // The last is what a terminal sends that is closed.
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let (host, mut conn) = busy(&[]);
+        host.signal(signal);
+        host.log().wait("draining");
+        open(&host);
+        conn.chunks_until("last\n");
+        assert_eq!(conn.chunk(), Ok(Vec::new()), "the proper end");
+        assert_eq!(conn.ended(), Ending::Closed);
+        assert_eq!(host.wait().status.code(), Some(0));
+    }
 }
 
 #[test]
