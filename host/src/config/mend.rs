@@ -75,7 +75,7 @@ mod tests {
             let known: Vec<_> = message.split('`').skip(3).step_by(2).collect();
             assert!(!known.is_empty(), "{message}");
             for key in known {
-                assert!(example(&format!("{table}{key}")).is_some(), "{table}{key}");
+                assert!(example(&format!("{table}{key}")).is_some(), "add an example of {table}{key} above");
             }
         }
     }
