@@ -80,13 +80,21 @@ impl Fault {
 
     /// Reads what made an instantiation fail.
     pub(crate) fn from_instantiation(error: &wasmtime::Error, out_of_memory: bool) -> Self {
-        if out_of_memory || error.is::<Overrun>() || error.is::<Trap>() {
-            // A start function is the guest's own doing.
+        // A start function is the guest's own doing: with a backtrace it was at work, whatever ended it.
+        // A segment outside of its memory or table is a trap without one.
+        if out_of_memory || error.is::<WasmBacktrace>() || error.is::<Overrun>() || error.is::<Trap>() {
             return Self::from_call(error, out_of_memory);
         }
         Self::Instantiate(describe(error))
     }
 }
+
+/// wasmtime's words for a limit, and our name of it, which wasmtime does not know.
+const LIMITS_BY_WORDS: &[(&str, &str)] = &[
+    ("hostcalls has been exhausted", "hostcall-max"),
+    ("store handle limit exceeded", "handles-max"),
+    ("resource table has no free keys", "handles-max"),
+];
 
 /// The cause and the guest's stack on one line, for the log.
 fn describe(error: &wasmtime::Error) -> String {
@@ -94,8 +102,8 @@ fn describe(error: &wasmtime::Error) -> String {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    // wasmtime's words, which know nothing of our limits' names.
-    let cause = if cause.contains("hostcalls has been exhausted") { format!("{cause} (hostcall-max)") } else { cause };
+    let limit = LIMITS_BY_WORDS.iter().find(|(words, _)| cause.contains(words));
+    let cause = limit.map(|(_, name)| format!("{cause} ({name})")).unwrap_or(cause);
     match backtrace(error) {
         Some(stack) => printable(&format!("{cause}; at: {stack}"), TEXT_MAX),
         None => printable(&cause, TEXT_MAX),
