@@ -8,6 +8,9 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 use crate::sandbox::reset::SlotReset;
 use crate::sandbox::room::Room;
 
+/// Bytes of an element of a table.
+const WORD: u64 = 8;
+
 /// Address space of one memory: the most a 32-bit guest can address, so that compiled code needs no
 /// bounds checks. `memory-max` caps what is really held.
 const MEMORY_RESERVATION: u64 = 4 << 30;
@@ -122,7 +125,9 @@ impl PoolPlan {
     }
 
     fn by_address_space(&self) -> u32 {
-        let each = u64::from(self.needs.memories.max(1)) * (MEMORY_RESERVATION + MEMORY_GUARD);
+        let memories = u64::from(self.needs.memories.max(1)) * (MEMORY_RESERVATION + MEMORY_GUARD);
+        let tables = u64::from(self.needs.tables.max(1)).saturating_mul(self.table_elements()).saturating_mul(WORD);
+        let each = memories.saturating_add(tables);
         u32::try_from(self.room.address_space / each).unwrap_or(u32::MAX)
     }
 
@@ -130,6 +135,12 @@ impl PoolPlan {
     fn by_memory(&self) -> u32 {
         let each = self.needs.initial_memory.max(INSTANCE_MEMORY_MIN);
         u32::try_from(self.room.memory / 2 / each).unwrap_or(u32::MAX)
+    }
+
+    /// Elements that each table has room for: as many again as any has from the start. Growth is bounded by
+    /// `memory-max` as well.
+    fn table_elements(&self) -> u64 {
+        self.needs.table_elements.max(10_000).saturating_mul(2)
     }
 
     /// Bytes of each memory that are kept between two instances: what an app has from the start and a
@@ -149,8 +160,6 @@ impl PoolPlan {
     fn pool(&self) -> PoolingAllocationConfig {
         let count = self.instances();
         let memory = usize::try_from(self.memory_max.min(MEMORY_RESERVATION)).unwrap_or(usize::MAX);
-        // Room to grow: a table's growth is bounded by memory-max as well.
-        let elements = usize::try_from(self.needs.table_elements).unwrap_or(usize::MAX).max(10_000).saturating_mul(2);
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(count)
             .total_stacks(count)
@@ -160,7 +169,7 @@ impl PoolPlan {
             .max_memories_per_module(16)
             .max_tables_per_module(16)
             .max_memory_size(memory)
-            .table_elements(elements)
+            .table_elements(usize::try_from(self.table_elements()).unwrap_or(usize::MAX))
             // Metadata of large components (Python has 24 core modules); allocated as needed.
             .max_component_instance_size(16 << 20)
             .max_core_instance_size(16 << 20)

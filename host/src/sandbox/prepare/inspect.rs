@@ -49,6 +49,16 @@ pub enum Refusal {
         /// The limit.
         max: Size,
     },
+    /// It would take the address space that other apps need.
+    #[error("has {count} {what}, over {max}; build it of fewer modules")]
+    TooMany {
+        /// Of what.
+        what: String,
+        /// How many of them.
+        count: u32,
+        /// How many there may be.
+        max: u32,
+    },
     /// `initialize` left WASI handles open, which would be dead in the snapshot.
     #[error("initialize left open: {}; what it opens it must close before it returns, since no handle survives the snapshot", .0.join(", "))]
     HandlesLeft(Vec<String>),

@@ -20,6 +20,12 @@ use crate::sandbox::prepare::inspect::{self, Refusal};
 use crate::sandbox::prepare::{Report, snapshot};
 use crate::text::printable;
 
+/// Memories of a component, all its instances together; tools make one. Each takes 4 GiB of address space.
+const MEMORIES_MAX: u32 = 16;
+
+/// Tables of a component, all its instances together; tools make a few for each of some thirty modules at most.
+const TABLES_MAX: u32 = 100;
+
 /// Bytes of a WebAssembly page.
 const PAGE: u64 = 64 * 1024;
 
@@ -82,6 +88,8 @@ fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<R
     let resources = component
         .resources_required()
         .ok_or_else(|| Refusal::Link("it imports a module or instance whose size cannot be known".into()))?;
+    few("memories", resources.num_memories, MEMORIES_MAX)?;
+    few("tables", resources.num_tables, TABLES_MAX)?;
     Ok(Report {
         exports: names(shape.exports(engine).map(|(name, _)| name)),
         // Types named by the world itself come from the interfaces that are listed too.
@@ -94,6 +102,11 @@ fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<R
             table_elements: resources.max_initial_table_size.unwrap_or(0),
         },
     })
+}
+
+/// Refuses more than `max` of what the pool keeps address space for, once for each instance of any app.
+fn few(what: &'static str, count: u32, max: u32) -> Result<(), Refusal> {
+    if count > max { Err(Refusal::TooMany { what: what.into(), count, max }) } else { Ok(()) }
 }
 
 /// Names as they are shown: not all of a hostile many, none of a hostile length.
