@@ -25,6 +25,7 @@ pub(crate) fn answer(call: &Call, path: &str) -> Option<Answer> {
         "/panic" => call.advance("at").map(|()| panic!("hostile: a panic with a message")),
         "/exit" => exit(call),
         "/sleep" => sleep(call),
+        "/drip" => drip(call),
         _ => return None,
     };
     Some(answer)
@@ -122,4 +123,13 @@ fn sleep(call: &Call) -> Answer {
         call.start()?;
     }
     Ok("slept".into())
+}
+
+/// A byte now and then, for ever.
+fn drip(call: &Call) -> Answer {
+    let writer = call.start()?;
+    loop {
+        crate::bodies::send(&writer, b".");
+        std::thread::sleep(Duration::from_millis(call.query.number("ms", 10)));
+    }
 }

@@ -16,6 +16,7 @@ mod hostcalls;
 mod input;
 mod leave;
 mod reuse;
+mod secret;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
@@ -86,6 +87,7 @@ fn dispatch(call: &Call, path: &str) -> Answer {
         reuse::answer,
         leave::answer,
         files::answer,
+        secret::answer,
     ];
     let answer = groups.iter().find_map(|answer| answer(call, path));
     answer.unwrap_or_else(|| not_found(&call.start_response, path))
