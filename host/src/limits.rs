@@ -125,6 +125,9 @@ limits! {
         /// Size of a `.wasm` file.
         /// An interpreter with its libraries takes some 40 MiB.
         component_max: Size = Size::from_mib(256), from Size::from_bytes(8);
+        /// Bytes of compiled code that is loaded, with what it takes besides; the apps that were called longest ago go
+        /// first. A thousand small apps, or some interpreters; it takes 0.2 ms to load the one, 5 ms the other.
+        code_max: Size = Size::from_mib(512), from Size::ZERO;
         /// Bytes of the compile cache; the files that were not used for longest go first. 0 keeps none.
         cache_max: Size = Size::from_gib(8), from Size::ZERO;
         /// CPU time that compiling one component may take, all threads together.

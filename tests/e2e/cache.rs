@@ -32,7 +32,7 @@ fn warm() -> (TempDir, PathBuf) {
 
 /// Whether the code came from the cache.
 fn loaded(log: &[String]) -> bool {
-    log.iter().any(|line| line.contains("loaded from the compile cache"))
+    log.iter().any(|line| line.contains("found in the compile cache"))
 }
 
 /// What changes when a file is written again.

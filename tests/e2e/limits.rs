@@ -44,6 +44,7 @@ const TESTED: &[(&str, fn())] = &[
     ("send-idle-max", crate::http_timeouts::a_client_that_takes_nothing_is_dropped),
     ("streams-max", crate::limits_of_host::streams_max),
     ("component-max", crate::limits_of_host::component_max),
+    ("code-max", crate::density::code_that_does_not_fit_is_dropped_and_loaded_again),
     ("cache-max", crate::limits_of_host::cache_max),
     ("compile-cpu-max", crate::limits_of_host::compile_cpu_max),
     ("compile-wall-max", crate::limits_of_host::compile_wall_max),

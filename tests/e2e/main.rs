@@ -10,6 +10,7 @@ mod cache;
 mod cli;
 mod cli_bad_input;
 mod common;
+mod density;
 mod examples;
 mod fairness;
 mod fixtures;

@@ -33,10 +33,10 @@ impl Check {
         let config = Config::from_path(&self.component, self.app.into_flags())?;
         let setting = Setting { compiler: compiler(), access_log: AccessLog::off(), dev: false };
         let host = block_on(async { Ok(Host::load(&config, setting).await?) })?;
-        for (app, artifact) in config.apps.iter().zip(host.apps().artifacts()) {
+        for (app, loaded) in config.apps.iter().zip(host.apps().all()) {
             // A reader that is gone wants no more of it.
             let component = printable(&app.component.display().to_string(), LINE_MAX);
-            let _ = write!(io::stdout(), "{}", describe(&component, &artifact.report));
+            let _ = write!(io::stdout(), "{}", describe(&component, &loaded.artifact().report));
         }
         Ok(ExitCode::SUCCESS)
     }

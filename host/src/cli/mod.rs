@@ -9,6 +9,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::{ConfigError, Problem};
 use crate::host::StartError;
@@ -83,6 +84,7 @@ impl CliError {
                 prepare_code(error)
             }
             Self::Start(StartError::Load(LoadError::Grant { .. })) => exit::BAD_CONFIG,
+            Self::Start(StartError::Load(LoadError::Files { .. })) => exit::OS,
             Self::Start(StartError::Load(LoadError::Engine(_))) => exit::SOFTWARE,
             Self::Usage(_) => exit::USAGE,
             Self::Unreadable { .. } => exit::UNREADABLE,
@@ -175,6 +177,14 @@ fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, Cli
     let done = runtime.block_on(work);
     runtime.shutdown_background();
     done
+}
+
+/// Lets this process open as many files as it may: the limit that most are started with is for programs
+/// that could not do with more.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // What it cannot have it goes without; too few for its apps is an error of its own.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// This binary, as the compile child. By the link of the kernel, which leads to the running program

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::flags::AppFlags;
-use super::{CliError, LINE_MAX, block_on, compiler, start_log};
+use super::{CliError, LINE_MAX, block_on, compiler, raise_open_files, start_log};
 use crate::access_log::Format;
 use crate::config::{AccessLogTarget, Config, ListenAddr};
 use crate::host::{Host, Setting};
@@ -69,6 +69,7 @@ impl Serve {
         let (access_log, _lines) = AccessLog::open(&config.access_log, config.access_log_format.clone())
             .map_err(|error| CliError::AccessLog { path: config.access_log.to_string(), error })?;
         let setting = Setting { compiler: compiler(), access_log, dev };
+        raise_open_files();
         block_on(serve(config, setting))
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
-use wasmtime::Engine;
+use rustix::process::{Resource, getrlimit};
 
 use crate::config::{AppConfig, AppName, Config, TenantName};
 use crate::limits::Size;
-use crate::sandbox::app::{App, AppSettings, Code};
+use crate::sandbox::app::{App, AppSettings};
+use crate::sandbox::code::Serving;
 use crate::sandbox::engine::{self, Needs, PoolPlan};
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::gate::{Gate, Seat, Tenant};
@@ -20,6 +21,7 @@ use crate::sandbox::pool::{Pool, Quotas, Slots, reaper};
 use crate::sandbox::prepare::{Artifact, PrepareError, Refusal, Workshop};
 use crate::sandbox::reset::SlotReset;
 use crate::sandbox::room::Room;
+use crate::sandbox::shelf::{Shelf, Volume};
 use crate::sandbox::store::Terms;
 use crate::sandbox::swap::Swaps;
 
@@ -44,69 +46,74 @@ pub enum LoadError {
         /// What the operating system says.
         error: io::Error,
     },
+    /// There are more apps than files that may be open.
+    #[error(
+        "{apps} apps need {needed} open files, and this process may have {limit}; raise its limit (systemd: LimitNOFILE), or lower code-max"
+    )]
+    Files {
+        /// The apps.
+        apps: usize,
+        /// The files they need.
+        needed: u64,
+        /// The files there may be.
+        limit: u64,
+    },
     /// The engine cannot run here, or does not take what was compiled for it.
     #[error("cannot set up the engine: {0}")]
     Engine(String),
 }
 
-/// Every app of a host, loaded into one engine.
+/// Every app of a host, and the one engine for all of them.
 #[derive(Debug)]
 pub struct Apps {
     apps: Vec<Arc<App>>,
     tenants: BTreeMap<TenantName, Arc<Tenant>>,
-    /// What the apps were loaded from, to load them again into another engine.
-    artifacts: Vec<Artifact>,
+    shelf: Arc<Shelf>,
     plan: PoolPlan,
     swaps: Swaps,
     slots: Arc<Slots>,
     /// Keeps the artifacts' folder.
-    _workshop: Workshop,
+    _workshop: Arc<Workshop>,
 }
 
 /// How an app's log is made, for what its `initialize` prints.
 pub type LogMaker = dyn Fn(&AppName) -> Arc<dyn GuestLog> + Send + Sync;
 
 impl Apps {
-    /// Prepares and loads all apps of a configuration, each compiled at most once.
+    /// Prepares all apps of a configuration, each compiled at most once, and sees to it that each can be
+    /// instantiated. Their code is loaded when it is needed.
     ///
     /// # Errors
     /// [`LoadError`] of the first app that cannot be served.
     pub async fn load(config: &Config, workshop: Workshop, log: &LogMaker) -> Result<Self, LoadError> {
         let configs = &config.apps;
-        let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+        check_files(configs.len(), config.limits.code_max)?;
+        let workshop = Arc::new(workshop);
         let terms: Vec<_> = configs.iter().map(terms).collect::<Result<_, _>>()?;
-        let prepared = configs.iter().zip(&terms).map(|(config, terms)| {
-            let made = workshop.prepare(&config.component, terms, log(&config.name));
-            async move { made.await.map_err(|error| LoadError::Prepare { app: config.name.clone(), error }) }
-        });
-        let artifacts: Vec<Artifact> = stream::iter(prepared).buffered(parallel).try_collect().await?;
-
+        let artifacts = prepare(configs, &terms, &workshop, log).await?;
         for (config, artifact) in configs.iter().zip(&artifacts) {
             check_memory(config, artifact)?;
         }
 
         let swaps = Swaps::of_this_machine();
         let plan = plan(config, &artifacts, SlotReset::choose(config.slot_reset, &swaps));
-        let (engine, ticker) = start_engine(&plan)?;
+        let shelf = Shelf::new(config.limits.code_max.bytes(), start_engine(&plan)?);
         let gate = Arc::new(Gate::new());
         let tenants = tenants(config, &gate);
         let slots = Arc::new(Slots::new(plan.instances()));
         let quotas = Quotas::new(&config.tenants);
-        let apps = configs.iter().zip(&artifacts).zip(terms).map(|((config, artifact), terms)| {
-            let code = Code::load(&engine, &ticker, artifact)
-                .map_err(|error| refused(config, Refusal::Link(crate::text::printable(&format!("{error:#}"), 2048))))?;
+        let apps = configs.iter().zip(artifacts).zip(terms).map(|((config, artifact), terms)| {
             let quota = quotas.of(&config.tenant);
             let pool = Pool::new(&config.limits, config.warm, (Arc::clone(&slots), quota));
+            let volume = Volume::new(config.name.clone(), artifact, Arc::clone(&pool), Arc::clone(&shelf));
             let seat = Seat::new(Arc::clone(&gate), Arc::clone(&tenants[&config.tenant]));
-            Ok(Arc::new(App::new(settings(config, seat), terms, code, pool)))
+            Arc::new(App::new(settings(config, seat), terms, volume, pool))
         });
-        let apps: Vec<Arc<App>> = apps.collect::<Result<_, LoadError>>()?;
+        let apps: Vec<Arc<App>> = apps.collect();
         for (app, config) in apps.iter().zip(configs) {
-            // The cache may know the component from a time of other limits.
-            let tried = app.try_instance(log(&config.name)).await;
-            tried.map_err(|refusal| refused(config, refusal))?;
+            try_app(app, &workshop, log(&config.name)).await.map_err(|refusal| refused(config, refusal))?;
         }
-        Ok(Self { apps, tenants, artifacts, plan, swaps, slots, _workshop: workshop })
+        Ok(Self { apps, tenants, shelf, plan, swaps, slots, _workshop: workshop })
     }
 
     /// The apps, in the order of their configuration.
@@ -117,11 +124,6 @@ impl Apps {
     /// The owners of the apps, and what they have used.
     pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
         self.tenants.values()
-    }
-
-    /// What each app's component is.
-    pub fn artifacts(&self) -> &[Artifact] {
-        &self.artifacts
     }
 
     /// What goes on beside requests for as long as the host serves: warm instances are made, and those
@@ -160,16 +162,53 @@ impl Apps {
         }
     }
 
-    /// Loads all apps into a new engine, from which new instances are made from now on.
+    /// Makes a new engine, from which new instances come from now on.
     fn move_to(&self, plan: &PoolPlan) -> Result<(), LoadError> {
-        let (engine, ticker) = start_engine(plan)?;
-        let loaded = self.artifacts.iter().map(|artifact| Code::load(&engine, &ticker, artifact).map_err(engine_error));
-        let loaded: Vec<Code> = loaded.collect::<Result<_, _>>()?;
-        for (app, code) in self.apps.iter().zip(loaded) {
-            app.replace_code(code);
+        self.shelf.replace_engine(start_engine(plan)?);
+        for app in &self.apps {
+            app.forget_code();
         }
         Ok(())
     }
+}
+
+/// The artifacts of all apps, from the cache or made now.
+async fn prepare(
+    configs: &[AppConfig],
+    terms: &[Arc<Terms>],
+    workshop: &Arc<Workshop>,
+    log: &LogMaker,
+) -> Result<Vec<Artifact>, LoadError> {
+    let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+    let prepared = configs.iter().zip(terms).map(|(config, terms)| {
+        let made = workshop.prepare(&config.component, terms, log(&config.name));
+        async move { made.await.map_err(|error| LoadError::Prepare { app: config.name.clone(), error }) }
+    });
+    stream::iter(prepared).buffered(parallel).try_collect().await
+}
+
+/// Makes one instance of an app, unless the cache knows that it can be made: it may know the component
+/// from a time of other limits.
+async fn try_app(app: &App, workshop: &Workshop, log: Arc<dyn GuestLog>) -> Result<(), Refusal> {
+    if app.artifact().was_tried(app.terms()) {
+        return Ok(());
+    }
+    app.try_instance(log).await?;
+    workshop.note_tried(app.artifact(), app.terms());
+    Ok(())
+}
+
+/// Each app keeps the file of its code open, and what is loaded of it another.
+fn check_files(apps: usize, code_max: Size) -> Result<(), LoadError> {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let needed = files_needed(apps as u64, code_max);
+    if needed <= limit { Ok(()) } else { Err(LoadError::Files { apps, needed, limit }) }
+}
+
+fn files_needed(apps: u64, code_max: Size) -> u64 {
+    /// For all else but connections, which wait when there are no more.
+    const OTHERS: u64 = 64;
+    apps + apps.min(Shelf::volumes_max(code_max.bytes())) + OTHERS
 }
 
 /// The pool that these apps need.
@@ -196,10 +235,10 @@ fn refused(config: &AppConfig, refusal: Refusal) -> LoadError {
     LoadError::Prepare { app: config.name.clone(), error }
 }
 
-fn start_engine(plan: &PoolPlan) -> Result<(Engine, Ticker), LoadError> {
+fn start_engine(plan: &PoolPlan) -> Result<Arc<Serving>, LoadError> {
     let engine = engine::serving(plan).map_err(engine_error)?;
     let ticker = Ticker::start(&engine).map_err(|error| LoadError::Engine(error.to_string()))?;
-    Ok((engine, ticker))
+    Serving::new(engine, ticker).map_err(engine_error)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -232,4 +271,16 @@ fn tenants(config: &Config, gate: &Gate) -> BTreeMap<TenantName, Arc<Tenant>> {
 
 fn settings(config: &AppConfig, seat: Seat) -> AppSettings {
     AppSettings { name: config.name.clone(), seat, reuse: config.reuse, request_body: config.request_body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_app_needs_a_file_and_each_that_is_loaded_another() {
+        assert_eq!(files_needed(1, Size::from_mib(512)), 66);
+        assert_eq!(files_needed(1000, Size::from_mib(512)), 2064);
+        assert!(files_needed(10_000, Size::from_mib(512)) < 14_000);
+    }
 }

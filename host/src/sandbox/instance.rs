@@ -19,9 +19,10 @@ use crate::environ::Environ;
 use crate::input::Input;
 use crate::limits::AppLimits;
 use crate::reply::{Cut, Reply, ReplyBody};
-use crate::sandbox::app::{App, Code};
+use crate::sandbox::app::App;
 use crate::sandbox::bindings;
 use crate::sandbox::bindings::wasgi::gateway::gateway::Body;
+use crate::sandbox::code::Code;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::host_calls::Request;
 use crate::sandbox::meter::Meter;
@@ -132,7 +133,7 @@ impl Drop for Inline {
 /// The guest's whole life under its budgets. `None`: all that is to be said went through `head`.
 async fn run(app: Arc<App>, lease: Lease, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {
     let log = Arc::clone(&call.log);
-    let code = app.code();
+    let code = app.code().await.inspect_err(|fault| log.fault(fault))?;
     let meter = Arc::clone(&call.meter);
     let work = Work { code: Arc::clone(&code), meter: Arc::clone(&meter), head };
     // Pinned here: handed over by value, each future on the way would have room for it, and copy it.

@@ -1,12 +1,13 @@
 //! The sandbox: knows wasmtime, and nothing of the network's protocols.
 //!
 //! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`, `room`, `swap`) lives as long as the
-//! process; an *app* ([`app`], [`apps`], [`pool`], [`prepare`]) as long as its version is deployed; an
+//! process; an *app* ([`app`], [`apps`], `code`, `shelf`, [`pool`], [`prepare`]) as long as its version is deployed; an
 //! *instance* (`store`, [`instance`], `wear`) as long as the requests it serves.
 
 pub mod app;
 pub mod apps;
 mod bindings;
+mod code;
 pub(crate) mod engine;
 pub(crate) mod epoch;
 pub mod fault;
@@ -20,6 +21,7 @@ pub mod pool;
 pub mod prepare;
 pub(crate) mod reset;
 mod room;
+mod shelf;
 pub mod start_response;
 mod store;
 mod swap;

@@ -12,8 +12,8 @@ mod slots;
 mod tests;
 pub(crate) mod warm;
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -70,6 +70,8 @@ pub(crate) struct Pool<I = Instance> {
     demand: Demand,
     rate: Rate,
     slots: Arc<Slots>,
+    /// Whether the slots know that some instance may rest here: in most pools none ever does.
+    is_registered: AtomicBool,
 }
 
 /// Proof that a request holds a place in a pool. Must outlive its instance.
@@ -108,7 +110,7 @@ pub(crate) enum Start<I = Instance> {
 impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
     /// The pool of an app with these limits, drawing on the host's slots and its tenant's quota.
     pub(crate) fn new(limits: &AppLimits, warm: Warm, (slots, quota): (Arc<Slots>, Quota)) -> Arc<Self> {
-        let pool = Arc::new(Self {
+        Arc::new(Self {
             permits: Arc::new(Semaphore::new(limits.concurrency_max as usize)),
             quota,
             waiting: AtomicU32::new(0),
@@ -119,11 +121,8 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
             demand: Demand::new(warm),
             rate: Rate::default(),
             slots,
-        });
-        let weak = Arc::downgrade(&pool);
-        let rests: Weak<dyn Rests> = weak;
-        pool.slots.register(rests);
-        pool
+            is_registered: AtomicBool::new(false),
+        })
     }
 
     /// Whether a request could be taken or queued now. Asked before a body is read, so that a client
@@ -171,7 +170,12 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
     pub(crate) fn retire_all(&self) {
         let retired = self.rest().clear();
         drop(retired);
-        self.demand.changed();
+        self.demand.surplus(0);
+    }
+
+    /// Whether some are made and kept even if nobody comes.
+    pub(crate) fn keeps_warm(&self) -> bool {
+        self.demand.min() > 0
     }
 
     /// Whether some of its instances are to be made before anybody asks for them.
@@ -223,11 +227,15 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
     }
 
     /// Puts an instance to rest, unless its code was replaced meanwhile. `until`: when it will be too old.
-    fn put_to_rest(&self, instance: I, generation: Generation, until: Option<Instant>) {
+    fn put_to_rest(self: &Arc<Self>, instance: I, generation: Generation, until: Option<Instant>) {
         let refused = self.rest().push(instance, generation, (Instant::now(), until));
         if let Err(stale) = refused {
             drop(stale);
             return;
+        }
+        if !self.is_registered.swap(true, Ordering::Relaxed) {
+            let weak = Arc::downgrade(self);
+            self.slots.register(weak);
         }
         self.slots.one_rests();
     }

@@ -19,7 +19,10 @@ use crate::sandbox::prepare::{Artifact, Report};
 use crate::sandbox::store::Terms;
 
 /// Changes whenever the meaning of an entry does.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// Terms under which an entry is remembered to have been tried: as many hosts may share it.
+const TRIED_MAX: usize = 8;
 
 /// Why the cache cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +51,8 @@ struct Entry {
     key: String,
     hash: String,
     report: Report,
+    /// Under which terms an instance has been made of it, the latest last.
+    tried: Vec<String>,
 }
 
 /// Names a component, the engine that compiles it, and for a snapshot what it was taken under.
@@ -59,6 +64,11 @@ pub(super) fn key(component: &[u8], compatibility: u64, snapshot: Option<&Terms>
         hasher.update(format!("{terms:?}").as_bytes());
     }
     hasher.finalize().to_hex().to_string()
+}
+
+/// Names the terms of an app.
+pub(super) fn digest(terms: &Terms) -> String {
+    blake3::hash(format!("{terms:?}").as_bytes()).to_hex().to_string()
 }
 
 /// Names the program that compiles: what one build of this host made, another makes anew.
@@ -100,10 +110,7 @@ impl Cache {
     /// An entry, if it is there and sound.
     pub(super) fn find(&self, key: &str) -> Option<Artifact> {
         let (code, about) = self.paths(key);
-        let entry: Entry = serde_json::from_slice(&read_private(&about).ok()?).ok()?;
-        if entry.format != FORMAT || entry.wasgi != env!("CARGO_PKG_VERSION") || entry.key != key {
-            return None;
-        }
+        let entry = self.entry(key)?;
         let file = open_private(&code).ok()?;
         let mut hasher = blake3::Hasher::new();
         hasher.update_reader(&file).ok()?;
@@ -113,7 +120,45 @@ impl Cache {
         }
         // Used last: what prunes the cache goes by this.
         let _ = File::open(&about).and_then(|file| file.set_modified(SystemTime::now()));
-        Some(Artifact { code: Arc::new(file), report: entry.report, cached: true })
+        let size = file.metadata().ok()?.len();
+        Some(Artifact {
+            code: Arc::new(file),
+            report: entry.report,
+            cached: true,
+            size,
+            key: entry.key,
+            tried: entry.tried,
+        })
+    }
+
+    /// What is known of an entry, if it is of this version.
+    fn entry(&self, key: &str) -> Option<Entry> {
+        let (_, about) = self.paths(key);
+        let entry: Entry = serde_json::from_slice(&read_private(&about).ok()?).ok()?;
+        (entry.format == FORMAT && entry.wasgi == env!("CARGO_PKG_VERSION") && entry.key == key).then_some(entry)
+    }
+
+    /// Remembers terms under which an instance has been made. If that fails it is tried again at the
+    /// next start.
+    pub(super) fn note_tried(&self, key: &str, terms: String) {
+        let Some(mut entry) = self.entry(key) else { return };
+        entry.tried.retain(|known| *known != terms);
+        entry.tried.push(terms);
+        let surplus = entry.tried.len().saturating_sub(TRIED_MAX);
+        entry.tried.drain(..surplus);
+        if let Err(error) = self.write(&entry) {
+            tracing::debug!(%error, "cannot note in the compile cache that an instance was made");
+        }
+    }
+
+    fn write(&self, entry: &Entry) -> Result<(), CacheError> {
+        let failed = |error| CacheError { path: self.dir.clone(), error };
+        let (_, about) = self.paths(&entry.key);
+        let mut file =
+            tempfile::Builder::new().prefix(".new-").suffix(".json").tempfile_in(&self.dir).map_err(failed)?;
+        file.write_all(&serde_json::to_vec(entry).map_err(|error| failed(error.into()))?).map_err(failed)?;
+        file.persist(&about).map_err(|error| failed(error.error))?;
+        Ok(())
     }
 
     /// A path in the cache for a file that is being made.
@@ -140,14 +185,12 @@ impl Cache {
         // An older entry must not vouch for the new code in between.
         let _ = fs::remove_file(&about);
         made.persist(&code).map_err(|error| failed(error.error))?;
+        let size = opened.metadata().map_err(failed)?.len();
         let (wasgi, key) = (env!("CARGO_PKG_VERSION").into(), key.to_owned());
-        let entry = Entry { format: FORMAT, wasgi, key, hash, report: report.clone() };
-        let mut file =
-            tempfile::Builder::new().prefix(".new-").suffix(".json").tempfile_in(&self.dir).map_err(failed)?;
-        file.write_all(&serde_json::to_vec(&entry).map_err(|error| failed(error.into()))?).map_err(failed)?;
-        file.persist(&about).map_err(|error| failed(error.error))?;
+        let entry = Entry { format: FORMAT, wasgi, key, hash, report: report.clone(), tried: Vec::new() };
+        self.write(&entry)?;
         self.prune(&code);
-        Ok(Artifact { code: opened, report, cached: false })
+        Ok(Artifact { code: opened, report, cached: false, size, key: entry.key, tried: Vec::new() })
     }
 
     fn paths(&self, key: &str) -> (PathBuf, PathBuf) {

@@ -51,6 +51,12 @@ pub struct Artifact {
     pub report: Report,
     /// Whether it came from the cache: nothing was compiled.
     pub cached: bool,
+    /// Bytes of code.
+    size: u64,
+    /// Its name in the cache.
+    key: String,
+    /// Under which terms an instance is known to have been made.
+    tried: Vec<String>,
 }
 
 /// Who checks and compiles.
@@ -132,19 +138,19 @@ impl Workshop {
     /// # Errors
     /// [`PrepareError`]; a refused component is refused each time, since its error is not cached.
     pub(crate) async fn prepare(
-        &self,
+        self: &Arc<Self>,
         path: &Path,
-        terms: &Terms,
+        terms: &Arc<Terms>,
         log: Arc<dyn GuestLog>,
     ) -> Result<Artifact, PrepareError> {
-        let component = self.read(path)?;
-        // Only a snapshot depends on what the app is granted.
-        let initializes = inspect::exports_initialize(&component);
-        let key = cache::key(&component, self.compatibility, initializes.then_some(terms));
-        if let Some(artifact) = self.cache.find(&key) {
-            tracing::debug!(component = ?path, "loaded from the compile cache");
-            return Ok(artifact);
-        }
+        // Reading and hashing are work for a thread that serves nobody.
+        let (workshop, from, under) = (Arc::clone(self), path.to_owned(), Arc::clone(terms));
+        let find = move || workshop.find(&from, &under);
+        let found = tokio::task::spawn_blocking(find).await.map_err(|error| PrepareError::Engine(error.to_string()))?;
+        let (key, component) = match found? {
+            Found::Artifact(artifact) => return Ok(*artifact),
+            Found::Component { key, component } => (key, component),
+        };
         let job = child::Job::new(terms, &self.limits, self.cache.staging()?);
         let made = match &self.compiler {
             Compiler::Child(program) => child::run(program, &job, component, log).await,
@@ -155,6 +161,22 @@ impl Workshop {
             Err(child::Failure::Refused(refusal)) => Err(PrepareError::Refused { path: path.into(), refusal }),
             Err(child::Failure::Child(reason)) => Err(PrepareError::Child { path: path.into(), reason }),
         }
+    }
+
+    /// Remembers for the next start that an instance of `artifact` has been made under `terms`.
+    pub(crate) fn note_tried(&self, artifact: &Artifact, terms: &Terms) {
+        self.cache.note_tried(&artifact.key, cache::digest(terms));
+    }
+
+    /// The artifact of a component if the cache has it.
+    fn find(&self, path: &Path, terms: &Terms) -> Result<Found, PrepareError> {
+        let component = self.read(path)?;
+        // Only a snapshot depends on what the app is granted.
+        let initializes = inspect::exports_initialize(&component);
+        let key = cache::key(&component, self.compatibility, initializes.then_some(terms));
+        let Some(artifact) = self.cache.find(&key) else { return Ok(Found::Component { key, component }) };
+        tracing::debug!(component = ?path, "found in the compile cache");
+        Ok(Found::Artifact(Box::new(artifact)))
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, PrepareError> {
@@ -176,7 +198,23 @@ impl Workshop {
     }
 }
 
+/// What there is of a component.
+enum Found {
+    Artifact(Box<Artifact>),
+    Component { key: String, component: Vec<u8> },
+}
+
 impl Artifact {
+    /// Bytes of code.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether an instance is known to have been made under `terms`.
+    pub(crate) fn was_tried(&self, terms: &Terms) -> bool {
+        self.tried.contains(&cache::digest(terms))
+    }
+
     /// Maps the compiled code into `engine`.
     ///
     /// # Errors

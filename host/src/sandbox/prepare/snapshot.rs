@@ -9,7 +9,7 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable};
 use wasmtime_wizer::Wizer;
 
 use crate::client::Client;
-use crate::sandbox::app;
+use crate::sandbox::code;
 use crate::sandbox::engine;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::gate::Seat;
@@ -34,7 +34,7 @@ pub(super) async fn take(component: &[u8], terms: &Arc<Terms>, log: Arc<dyn Gues
     wizer.init_func("initialize()");
     let mut started = false;
     let instantiate = async |store: &mut Store<Guest>, component: &Component| {
-        let pre = app::link(store.engine(), component)?;
+        let pre = code::link(store.engine(), component)?;
         started = true;
         pre.instance_pre().instantiate_async(store.as_context_mut()).await
     };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::sandbox::app::Code;
+use crate::sandbox::code::{Code, Serving};
 use crate::sandbox::engine::{self, Needs};
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::gate::Seat;
@@ -48,7 +48,8 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     let compiled = Component::new(&engine, serves).map_err(|error| not_compiled(&error))?;
     let report = report(&engine, &compiled, initialized)?;
     let ticker = start_ticker(&engine)?;
-    let code = Code::link(&engine, &ticker, &compiled).map_err(|error| misfit(&error))?;
+    let serving = Serving::new(engine, ticker).map_err(|error| host(&error))?;
+    let code = Code::link(&serving, &compiled).map_err(|error| misfit(&error))?;
     code.try_instance(&terms, &Seat::alone(), log).await?;
     let code = compiled.serialize().map_err(|error| host(&error))?;
     write(order.output(), &code)
