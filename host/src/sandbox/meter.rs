@@ -118,7 +118,8 @@ impl Meter {
     /// Starts the clock of a poll, which `waker` is for; returns what was spent before.
     pub(crate) fn begin_poll(&self, now: Instant, waker: &Waker) -> u64 {
         self.began.store(nanos(now.saturating_duration_since(self.started)), Ordering::Relaxed);
-        if self.is_paused.swap(false, Ordering::Relaxed) {
+        if self.is_paused() {
+            self.is_paused.store(false, Ordering::Relaxed);
             let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner).take();
             // The guest is about to be polled through `waker`: only another one needs to be told.
             if let Some(paused) = paused.filter(|paused| !paused.will_wake(waker)) {
@@ -130,12 +131,23 @@ impl Meter {
 
     /// Charges what the poll under way has used since its last tick; returns what was spent in all.
     pub(crate) fn end_poll(&self) -> u64 {
-        let stretch = match self.ticked.swap(0, Ordering::Relaxed) {
+        let stretch = match self.ticked.load(Ordering::Relaxed) {
             0 => self.unticked(Instant::now()),
-            before => thread_cpu_time().saturating_sub(before),
+            before => {
+                self.ticked.store(0, Ordering::Relaxed);
+                thread_cpu_time().saturating_sub(before)
+            }
         };
         self.began.store(NOT_POLLED, Ordering::Relaxed);
-        self.spent.fetch_add(stretch, Ordering::Relaxed) + stretch
+        self.spend(stretch)
+    }
+
+    /// Adds to what was spent; the sum. Not in one step, which would cost more: only a poll does this,
+    /// and there is one at a time.
+    fn spend(&self, stretch: u64) -> u64 {
+        let spent = self.spent() + stretch;
+        self.spent.store(spent, Ordering::Relaxed);
+        spent
     }
 
     /// Whether the guest stopped because its slice is over. It will not wake its task: whoever polls it
@@ -172,12 +184,13 @@ impl Meter {
 
     /// Charges the CPU time since the last tick; the sum so far.
     fn tick(&self, cpu_time: u64, now: Instant) -> Duration {
-        let stretch = match self.ticked.swap(cpu_time, Ordering::Relaxed) {
+        let stretch = match self.ticked.load(Ordering::Relaxed) {
             0 => self.unticked(now),
             before => cpu_time.saturating_sub(before),
         };
+        self.ticked.store(cpu_time, Ordering::Relaxed);
         self.began.store(nanos(now.saturating_duration_since(self.started)), Ordering::Relaxed);
-        Duration::from_nanos(self.spent.fetch_add(stretch, Ordering::Relaxed) + stretch)
+        Duration::from_nanos(self.spend(stretch))
     }
 
     /// Drives `guest` within the budgets, in turns with those of other tenants. The epoch callback stops
