@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use guest_fixtures::{Answer, Query, json, not_found, text};
+use guest_fixtures::{Answer, Query, json, not_found, secret, text};
 use serde_json::json as object;
 use wasgi_guest::__internal::app as raw;
 use wasgi_guest::{Environ, StartError, StartResponse, Writer};
@@ -16,7 +16,6 @@ mod hostcalls;
 mod input;
 mod leave;
 mod reuse;
-mod secret;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
@@ -87,8 +86,12 @@ fn dispatch(call: &Call, path: &str) -> Answer {
         reuse::answer,
         leave::answer,
         files::answer,
-        secret::answer,
+        secrets,
     ];
     let answer = groups.iter().find_map(|answer| answer(call, path));
     answer.unwrap_or_else(|| not_found(&call.start_response, path))
+}
+
+fn secrets(call: &Call, path: &str) -> Option<Answer> {
+    secret::answer(&call.query, path).map(|value| json(&call.start_response, &value))
 }

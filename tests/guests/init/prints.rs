@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use guest_fixtures::{Answer, json};
+use guest_fixtures::{Answer, Query, json, secret};
 use serde_json::{Value, json as object};
 use wasgi_guest::{Environ, StartResponse};
 
@@ -17,10 +17,14 @@ fn initialize() {
     eprintln!("init: err");
     INITIALIZED.fetch_add(1, Ordering::Relaxed);
     INIT.get_or_init(sample);
+    secret::prepare();
 }
 
 #[wasgi_guest::application]
-fn application(_environ: Environ, start_response: StartResponse) -> Answer {
+fn application(environ: Environ, start_response: StartResponse) -> Answer {
+    if let Some(value) = secret::answer(&Query::of(&environ), &environ.path()) {
+        return json(&start_response, &value);
+    }
     println!("request: out");
     eprintln!("request: err");
     let initialized = INITIALIZED.load(Ordering::Relaxed);

@@ -6,6 +6,8 @@ use percent_encoding::percent_decode;
 use serde_json::Value;
 use wasgi_guest::{Body, Environ, InputError, StartError, StartResponse, WriteError, errors, native};
 
+pub mod secret;
+
 /// What a handler of the guests returns: an error of start_response becomes a 500 by the SDK.
 pub type Answer = Result<Body, StartError>;
 

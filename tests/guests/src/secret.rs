@@ -11,10 +11,9 @@ use std::os::fd::FromRawFd as _;
 use std::ptr::{read_volatile, with_exposed_provenance};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use guest_fixtures::{Answer, json};
-use serde_json::{Value, json as object};
+use serde_json::{Value, json};
 
-use crate::Call;
+use crate::Query;
 
 /// Spells `Secret! `. The search holds it in its code alone, which is not in memory.
 const SECRET: u64 = u64::from_le_bytes(*b"Secret! ");
@@ -35,23 +34,33 @@ thread_local! {
     static SEEDED: HashMap<u64, u64> = HashMap::new();
 }
 
-pub(crate) fn answer(call: &Call, path: &str) -> Option<Answer> {
-    let value = match path {
-        "/secret/plant" => plant(call),
-        "/secret/search" => search(call),
-        _ => return None,
-    };
-    Some(json(&call.start_response, &value))
+/// What `initialize` may leave in the snapshot.
+static PREPARED: [AtomicU64; 32 * 1024] = [const { AtomicU64::new(0) }; 32 * 1024];
+
+/// Leaves something in memory that each request must find as it is. For `initialize`.
+pub fn prepare() {
+    for (number, word) in PREPARED.iter().enumerate() {
+        word.store(number as u64, Ordering::Relaxed);
+    }
 }
 
-fn plant(call: &Call) -> Value {
-    for word in ZEROED.iter().chain(&FILLED) {
+/// Answers `/secret/plant` and `/secret/search`.
+pub fn answer(query: &Query, path: &str) -> Option<Value> {
+    match path {
+        "/secret/plant" => Some(plant(query)),
+        "/secret/search" => Some(search(query)),
+        _ => None,
+    }
+}
+
+fn plant(query: &Query) -> Value {
+    for word in ZEROED.iter().chain(&FILLED).chain(&PREPARED) {
         word.store(SECRET, Ordering::Relaxed);
     }
     FLAG.set(true);
     // All of it, or only some pages of it.
-    let stride = call.query.size("stride", 1).max(1) * PAGE / size_of::<u64>();
-    let mut memory = vec![0_u64; call.query.size("mib", 1) * MIB / size_of::<u64>()];
+    let stride = query.size("stride", 1).max(1) * PAGE / size_of::<u64>();
+    let mut memory = vec![0_u64; query.size("mib", 1) * MIB / size_of::<u64>()];
     for page in memory.chunks_mut(stride) {
         let page_length = page.len().min(PAGE / size_of::<u64>());
         page[..page_length].fill(SECRET);
@@ -61,21 +70,25 @@ fn plant(call: &Call) -> Value {
     let mut first = [0; 8];
     let file = File::open("/data/secret").and_then(|mut file| file.read_exact(&mut first).map(|()| file));
     FILE.set(file.ok());
-    object!({ "random": random(), "file": black_box(first) == SECRET.to_le_bytes() })
+    json!({ "random": random(), "file": black_box(first) == SECRET.to_le_bytes() })
 }
 
-fn search(call: &Call) -> Value {
+fn search(query: &Query) -> Value {
+    let is = |word: &AtomicU64, expected: u64| word.load(Ordering::Relaxed) == expected;
+    // All zeros, or all as `prepare` left them.
+    let prepared = if is(&PREPARED[1], 0) { 0 } else { 1 };
     let statics = FLAG.get()
-        || ZEROED.iter().any(|word| word.load(Ordering::Relaxed) != 0)
-        || FILLED.iter().any(|word| word.load(Ordering::Relaxed) != 7)
+        || !ZEROED.iter().all(|word| is(word, 0))
+        || !FILLED.iter().all(|word| is(word, 7))
+        || !PREPARED.iter().enumerate().all(|(number, word)| is(word, prepared * number as u64))
         || FILE.with_borrow(Option::is_some)
         || KEPT.with_borrow(|kept| !kept.is_empty());
     let open = (3..64).filter(|descriptor| is_file(*descriptor)).count();
     let start = words_that_are_secret();
     // What earlier instances have grown into.
-    let grown = memory::grow(call.query.size("mib", 1) * MIB);
+    let grown = memory::grow(query.size("mib", 1) * MIB);
     let all = words_that_are_secret();
-    object!({ "random": random(), "statics": statics, "files": open, "start": start, "all": all, "grown": grown })
+    json!({ "random": random(), "statics": statics, "files": open, "start": start, "all": all, "grown": grown })
 }
 
 /// Reads all of memory but its first words, which may be those of a null pointer.
