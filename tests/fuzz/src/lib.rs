@@ -38,11 +38,11 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    Target { name: "component", run: component, runs: 150 },
-    Target { name: "config", run: config, runs: 20_000 },
-    Target { name: "environ", run: environ, runs: 20_000 },
-    Target { name: "front", run: front, runs: 1_500 },
-    Target { name: "head", run: head, runs: 20_000 },
-    Target { name: "smith", run: smith, runs: 150 },
-    Target { name: "text", run: text, runs: 20_000 },
+    Target { name: "component", run: component, runs: 600 },
+    Target { name: "config", run: config, runs: 50_000 },
+    Target { name: "environ", run: environ, runs: 50_000 },
+    Target { name: "front", run: front, runs: 6_000 },
+    Target { name: "head", run: head, runs: 50_000 },
+    Target { name: "smith", run: smith, runs: 600 },
+    Target { name: "text", run: text, runs: 50_000 },
 ];

@@ -64,7 +64,7 @@ pub struct Artifact {
 pub enum Compiler {
     /// A child process of this `wasgi` binary, under rlimits. For components that are not trusted.
     Child(PathBuf),
-    /// This process, without a bound on time and memory. For embedders that trust their components
+    /// This process, without a bound on time, memory and stack. For embedders that trust their components
     /// and do not ship the binary.
     InProcess,
 }
