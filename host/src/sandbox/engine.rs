@@ -27,6 +27,10 @@ const FIBER_STACK: usize = 2 << 20;
 /// Least memory that an instance is reckoned with, whatever its component says.
 const INSTANCE_MEMORY_MIN: u64 = 1 << 20;
 
+/// Most memories and tables that a core module may have.
+pub(crate) const MEMORIES_PER_MODULE: u32 = 16;
+pub(crate) const TABLES_PER_MODULE: u32 = 16;
+
 /// What an instance of a component takes from the pool. Read off the compiled component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
@@ -166,8 +170,8 @@ impl PoolPlan {
             .total_core_instances(u32::MAX)
             .total_memories(count.saturating_mul(self.needs.memories.max(1)))
             .total_tables(count.saturating_mul(self.needs.tables.max(1)))
-            .max_memories_per_module(16)
-            .max_tables_per_module(16)
+            .max_memories_per_module(MEMORIES_PER_MODULE)
+            .max_tables_per_module(TABLES_PER_MODULE)
             .max_memory_size(memory)
             .table_elements(usize::try_from(self.table_elements()).unwrap_or(usize::MAX))
             // Metadata of large components (Python has 24 core modules); allocated as needed.

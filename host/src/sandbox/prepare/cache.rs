@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::limits::Size;
-use crate::sandbox::prepare::{Artifact, Report};
+use crate::sandbox::prepare::{Artifact, Report, fuse};
 use crate::sandbox::store::Terms;
 
 /// Changes whenever the meaning of an entry does.
@@ -58,7 +58,11 @@ struct Entry {
 /// Names a component, the engine that compiles it, and for a snapshot what it was taken under.
 pub(super) fn key(component: &[u8], compatibility: u64, snapshot: Option<&Terms>) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(&FORMAT.to_le_bytes()).update(&compatibility.to_le_bytes()).update(program().as_bytes());
+    hasher
+        .update(&FORMAT.to_le_bytes())
+        .update(&fuse::VERSION.to_le_bytes())
+        .update(&compatibility.to_le_bytes())
+        .update(program().as_bytes());
     hasher.update(&(component.len() as u64).to_le_bytes()).update(component);
     if let Some(terms) = snapshot {
         hasher.update(format!("{terms:?}").as_bytes());

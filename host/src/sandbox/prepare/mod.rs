@@ -5,6 +5,7 @@
 
 mod cache;
 mod child;
+mod fuse;
 mod inspect;
 mod snapshot;
 mod work;

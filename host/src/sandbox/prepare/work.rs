@@ -17,7 +17,7 @@ use crate::sandbox::gate::Seat;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::prepare::child::Order;
 use crate::sandbox::prepare::inspect::{self, Refusal};
-use crate::sandbox::prepare::{Report, snapshot};
+use crate::sandbox::prepare::{Report, fuse, snapshot};
 use crate::text::printable;
 
 /// Memories of a component, all its instances together; tools make one. Each takes 4 GiB of address space.
@@ -45,7 +45,7 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
         component
     };
     let engine = engine::compiling().map_err(|error| host(&error))?;
-    let compiled = Component::new(&engine, serves).map_err(|error| not_compiled(&error))?;
+    let compiled = compile(&engine, serves)?;
     let report = report(&engine, &compiled, initialized)?;
     let ticker = start_ticker(&engine)?;
     let serving = Serving::new(engine, ticker).map_err(|error| host(&error))?;
@@ -55,6 +55,18 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     write(order.output(), &code)
         .map_err(|error| Refusal::Host(format!("cannot write {}: {error}", order.output().display())))?;
     Ok(report)
+}
+
+/// Compiles a component, with its core modules fused if that can be.
+fn compile(engine: &Engine, component: &[u8]) -> Result<Component, Refusal> {
+    match fuse::fuse(component) {
+        Ok(fused) => match Component::new(engine, fused) {
+            Ok(compiled) => return Ok(compiled),
+            Err(error) => tracing::warn!(error = short(&error), "cannot compile the component with its modules fused"),
+        },
+        Err(unfused) => tracing::debug!("core modules are not fused: {unfused}"),
+    }
+    Component::new(engine, component).map_err(|error| not_compiled(&error))
 }
 
 fn not_compiled(error: &wasmtime::Error) -> Refusal {
