@@ -88,6 +88,10 @@ fn raw() -> (Raw, Vec<String>) {
     (raw, paths)
 }
 
+/// A machine that stands still for a while is no fault.
+const PATIENT: &[&str] =
+    &["--wall-max", "1h", "--first-byte-max", "1h", "--header-read-max", "1h", "--body-idle-max", "1h"];
+
 /// The host is warm after a third of the rounds, and in the last third it holds no more than then.
 ///
 /// Slots at rest keep some memory, now more and now less: so the most of the first is compared with the least of the
@@ -96,7 +100,8 @@ fn nothing_adds_up(rounds: usize, args: &[&str]) {
     let (guest, paths) = raw();
     let builder = Host::dir(&["hello", "hostile"]).args(args).log_filter("off");
     fs::write(builder.path("apps/raw.wasm"), guest.assemble()).unwrap();
-    let host = builder.args(["--memory-max", "64MiB", "--access-log", "off", "--instances-max", "8"]).start();
+    let host =
+        builder.args(["--memory-max", "64MiB", "--access-log", "off", "--instances-max", "8"]).args(PATIENT).start();
     let held: Vec<Held> = (0..rounds)
         .map(|_| {
             attacks(&host, &paths);
