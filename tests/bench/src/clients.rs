@@ -1,4 +1,4 @@
-//! Clients that ask, wait for the answer, pause and ask again: where wrk does not tell which answers took how long.
+//! Clients that ask at a pace, each once its last answer is there: wrk does not tell which answers took how long.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -8,9 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::failure::{Explain as _, Result};
+
+/// At least, after a connection that failed.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Whom they ask for what, and how often.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +22,8 @@ pub(crate) struct Clients<'a> {
     pub(crate) path: &'a str,
     /// Clients, each with a connection of its own.
     pub(crate) count: usize,
-    /// Between an answer and the client's next request.
-    pub(crate) pause: Duration,
+    /// From one request of a client to its next; a client whose answer took longer asks again at once.
+    pub(crate) period: Duration,
     /// For how long what they get is counted.
     pub(crate) time: Duration,
     /// How long they ask before that.
@@ -53,8 +56,8 @@ async fn all(clients: &Clients<'_>) -> Outcome {
     let mut tasks = JoinSet::new();
     for index in 0..clients.count {
         // They come one after the other, as they would if they had started long ago.
-        let first = clients.pause.mul_f64(f64::from(u32::try_from(index).unwrap_or(0)) / clients.count.max(1) as f64);
-        let client = Client { port: clients.port, request: Arc::clone(&request), pause: clients.pause, counted };
+        let first = clients.period.mul_f64(f64::from(u32::try_from(index).unwrap_or(0)) / clients.count.max(1) as f64);
+        let client = Client { port: clients.port, request: Arc::clone(&request), period: clients.period, counted };
         tasks.spawn(async move {
             sleep(first).await;
             client.go_on(end).await
@@ -74,7 +77,7 @@ async fn all(clients: &Clients<'_>) -> Outcome {
 struct Client {
     port: u16,
     request: Arc<str>,
-    pause: Duration,
+    period: Duration,
     /// What comes before is not counted.
     counted: Instant,
 }
@@ -85,7 +88,7 @@ impl Client {
         // What is not answered in time is not counted.
         while let Ok(Err(_)) = timeout_at(end, self.connection(&mut outcome)).await {
             outcome.broken += 1;
-            sleep(self.pause).await;
+            sleep(self.period.max(RETRY)).await;
         }
         outcome
     }
@@ -105,7 +108,7 @@ impl Client {
                 503 => outcome.refused += 1,
                 _ => outcome.others += 1,
             }
-            sleep(self.pause).await;
+            sleep_until(start + self.period).await;
             if closes {
                 stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
                 stream.set_nodelay(true)?;

@@ -28,7 +28,7 @@ use failure::{Failure, Result};
 use lab::{Lab, Options};
 use machine::Machine;
 use report::Run;
-use scenario::SCENARIOS;
+use scenario::{SCENARIOS, Scenario};
 
 /// Runs what the command line asks for: `[--quick] [--write-results] [--tools DIR] [--host FILE]
 /// [--in-process FILE] [SCENARIO...]`. Peers that are missing are named and left out.
@@ -48,9 +48,11 @@ fn measure(options: Options) -> Result<()> {
     let lab = Lab::new(options)?;
     let date = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
     let run = Run { command, date, quick: lab.quick(), machine: Machine::find(&lab) };
-    for scenario in
-        SCENARIOS.iter().filter(|scenario| chosen.is_empty() || chosen.iter().any(|name| name == scenario.name))
-    {
+    let wanted = |scenario: &&Scenario| match chosen.as_slice() {
+        [] => !scenario.only_named,
+        names => names.iter().any(|name| name == scenario.name),
+    };
+    for scenario in SCENARIOS.iter().filter(wanted) {
         eprintln!("{}: measuring", scenario.name);
         let mut report = (scenario.run)(&lab)?;
         report.run = Some(run.clone());

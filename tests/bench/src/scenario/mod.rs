@@ -15,14 +15,17 @@ mod start;
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) run: fn(&Lab) -> Result<Report>,
+    /// Only by its name: it takes too long, or too much of the disk.
+    pub(crate) only_named: bool,
 }
 
 /// All, in the order of the results.
-pub(crate) const SCENARIOS: [Scenario; 6] = [
-    Scenario { name: "in-process", run: in_process::run },
-    Scenario { name: "hello", run: hello::run },
-    Scenario { name: "start", run: start::run },
-    Scenario { name: "density", run: density::run },
-    Scenario { name: "fairness", run: fairness::run },
-    Scenario { name: "overload", run: overload::run },
+pub(crate) const SCENARIOS: [Scenario; 7] = [
+    Scenario { name: "in-process", run: in_process::run, only_named: false },
+    Scenario { name: "hello", run: hello::run, only_named: false },
+    Scenario { name: "start", run: start::run, only_named: false },
+    Scenario { name: "density", run: density::thousand, only_named: false },
+    Scenario { name: "density-10000", run: density::ten_thousand, only_named: true },
+    Scenario { name: "fairness", run: fairness::run, only_named: false },
+    Scenario { name: "overload", run: overload::run, only_named: false },
 ];

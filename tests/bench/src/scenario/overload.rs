@@ -15,24 +15,21 @@ use crate::server::Server;
 use crate::stats::{median, percentile, ratio};
 use crate::table::{Table, count, milliseconds, times};
 
-const ABOUT: &str = "Requests that burn 3 ms each, fresh instances. Capacity is what 16 clients are served, each asking \
-    again at once. Overload is by so many clients that, over those that can be in the host at a time, \
-    each asking again 100 ms after its answer makes ten times the capacity. Clients count \
-    each answer by its status, and time it from its request.";
+const ABOUT: &str = "Requests that take 3 ms of a core each, fresh instances. Capacity is what 16 clients are served, \
+    each asking again at once. Overload is by 1000 clients, so many more than can be in the host at a time, each asking \
+    again at a pace that makes ten times the capacity, once its last answer is there. Clients count each answer by its \
+    status, and time it from its request.";
 
 const WORK: Duration = Duration::from_millis(3);
 
 /// Clients that find the capacity.
 const CLIENTS: usize = 16;
 
-/// Of a client, between an answer and its next request, under overload.
-const PAUSE: Duration = Duration::from_millis(100);
-
 /// What the host holds of one app at a time by its defaults: `concurrency-max` and `queue-max`.
 const HELD: usize = 64 + 256;
 
-/// Under the default of `connections-max`, since it is admission that is measured.
-const CLIENTS_MAX: usize = 1000;
+/// Clients of the overload: under the default of `connections-max`, since it is admission that is measured.
+const CROWD: usize = 1000;
 
 /// One round, times in microseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -65,10 +62,10 @@ pub(crate) fn run(lab: &Lab) -> Result<Report> {
 
 fn round(lab: &Lab, port: u16, path: &str) -> Result<Round> {
     let at_peak =
-        Clients { port, path, count: CLIENTS, pause: Duration::ZERO, time: lab.time(), warm_up: lab.warm_up() };
+        Clients { port, path, count: CLIENTS, period: Duration::ZERO, time: lab.time(), warm_up: lab.warm_up() };
     let peak = clients::load(&at_peak)?;
     let capacity = rate(peak.served.len(), lab.time());
-    let outcome = clients::load(&Clients { count: crowd(capacity), pause: PAUSE, ..at_peak })?;
+    let outcome = clients::load(&Clients { count: CROWD, period: pace(capacity), ..at_peak })?;
     let Outcome { served, refused, others, broken } = outcome;
     let answers = served.len() + usize::try_from(refused + others).unwrap_or(usize::MAX);
     Ok(Round {
@@ -83,10 +80,11 @@ fn round(lab: &Lab, port: u16, path: &str) -> Result<Round> {
     })
 }
 
-/// Clients that offer ten times `capacity`, those whose requests wait in the host left out.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some thousand requests in a second")]
-fn crowd(capacity: f64) -> usize {
-    (HELD + (10.0 * capacity * PAUSE.as_secs_f64()) as usize).min(CLIENTS_MAX)
+/// From one request of a client to its next, if all those that do not wait in the host are to make ten times
+/// `capacity`.
+fn pace(capacity: f64) -> Duration {
+    let free = f64::from(u32::try_from(CROWD - HELD).unwrap_or(u32::MAX));
+    Duration::from_secs_f64(free / (10.0 * capacity).max(1.0))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -156,8 +154,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_crowd_offers_ten_times_the_capacity_besides_those_that_wait() {
-        assert_eq!(crowd(500.0), 320 + 500);
-        assert_eq!(crowd(1e9), CLIENTS_MAX);
+    fn those_that_do_not_wait_make_ten_times_the_capacity() {
+        // 680 clients, each ten times a second.
+        assert_eq!(pace(680.0), Duration::from_millis(100));
+        assert!(pace(0.0) < Duration::from_secs(3600));
     }
 }
