@@ -101,20 +101,20 @@ const SHIM_AND_FIXUP: &str = r#"(component
     (core func $tell (canon lower (func $tell)))
     (core instance $host
         (export "tell" (func $tell))
-        (export "send" (core func $shim "0")))
-    (core instance $adapter-by-shim (export "twice" (core func $shim "1")))
+        (export "send" (func $shim "0")))
+    (core instance $adapter-by-shim (export "twice" (func $shim "1")))
     (core instance $program (instantiate $program
         (with "host" (instance $host))
         (with "adapter" (instance $adapter-by-shim))))
-    (core instance $env (export "memory" (core memory $program "memory")))
+    (core instance $env (export "memory" (memory $program "memory")))
     (core instance $adapter (instantiate $adapter
         (with "env" (instance $env))
         (with "host" (instance $host))))
-    (core func $send (canon lower (func $send) (core memory $program "memory")))
+    (core func $send (canon lower (func $send) (memory (core memory $program "memory"))))
     (core instance $late
-        (export "$imports" (core table $shim "$imports"))
+        (export "$imports" (table $shim "$imports"))
         (export "0" (func $send))
-        (export "1" (core func $adapter "twice")))
+        (export "1" (func $adapter "twice")))
     (core instance (instantiate $fixup (with "" (instance $late))))
     (func (export "run") (param "number" u32) (result u32) (canon lift (core func $program "run"))))"#;
 
@@ -312,7 +312,7 @@ fn component(parts: &[Part]) -> String {
             (func (export "run") (param i32) (result i32) local.get 0))
         (core instance $i0 (instantiate $m0))
         (core func $tell (canon lower (func $tell)))
-        (core func $send (canon lower (func $send) (core memory $i0 "memory")))
+        (core func $send (canon lower (func $send) (memory (core memory $i0 "memory"))))
         (core instance $host (export "tell" (func $tell)) (export "send" (func $send)))"#,
     );
     for (number, part) in (1..).zip(parts) {
