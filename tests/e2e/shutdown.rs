@@ -29,7 +29,7 @@ fn open(host: &Host) {
 #[test]
 fn an_idle_host_ends_at_once_with_0() {
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let host = Host::serving("hello").start();
+        let host = Host::serving("hello").hears_hangups().start();
         let since = Instant::now();
         host.signal(signal);
         assert_eq!(host.wait().status.code(), Some(0));
@@ -58,7 +58,7 @@ fn a_connection_at_rest_does_not_hold_the_host() {
 fn a_response_that_is_under_way_is_completed() {
     // The last is what a terminal sends that is closed.
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let (host, mut conn) = busy(&[]);
+        let (host, mut conn) = started_busy(Host::serving("conformance").hears_hangups());
         host.signal(signal);
         host.log().wait("draining");
         open(&host);
@@ -71,7 +71,7 @@ fn a_response_that_is_under_way_is_completed() {
 
 #[test]
 fn under_nohup_a_host_outlives_its_terminal() {
-    let (host, mut conn) = started_busy(Host::serving("conformance").through("nohup"));
+    let (host, mut conn) = started_busy(Host::serving("conformance").through("nohup", &[]));
     host.signal(Signal::HUP);
     // Were the first one heard, this would be the second, which waits for nobody.
     host.terminate();

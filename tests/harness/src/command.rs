@@ -165,10 +165,13 @@ pub(crate) fn command() -> Command {
     clean(Command::new(place::binary()))
 }
 
-/// The binary, started by another program.
-pub(crate) fn command_through(program: &str) -> Command {
+/// A program and its arguments.
+pub(crate) type Through = (&'static str, &'static [&'static str]);
+
+/// The binary, started by another command: a program and its arguments.
+pub(crate) fn command_through((program, args): Through) -> Command {
     let mut command = Command::new(program);
-    command.arg(place::binary());
+    command.args(args).arg(place::binary());
     clean(command)
 }
 

@@ -20,8 +20,8 @@ pub struct HostBuilder {
     listen: Vec<String>,
     log_filter: String,
     cache: PathBuf,
-    /// The program that starts it.
-    through: Option<&'static str>,
+    /// The command that starts it.
+    through: Option<command::Through>,
     /// Its own folder: spool, configuration, and whatever a test puts there.
     dir: Arc<TempDir>,
 }
@@ -249,11 +249,17 @@ impl HostBuilder {
         self
     }
 
-    /// Has another program, such as `nohup`, start it in its own place.
+    /// Has another command, such as `nohup`, start it in its own place.
     #[must_use]
-    pub fn through(mut self, program: &'static str) -> Self {
-        self.through = Some(program);
+    pub fn through(mut self, program: &'static str, args: &'static [&'static str]) -> Self {
+        self.through = Some((program, args));
         self
+    }
+
+    /// Has the host hear SIGHUP even where whoever runs the tests ignores it, which is inherited.
+    #[must_use]
+    pub fn hears_hangups(self) -> Self {
+        self.through("env", &["--default-signal=HUP"])
     }
 
     /// Grants the folder `name` of the host's own folder, which is made, to the app as `guest_path`; `:ro` may follow.
