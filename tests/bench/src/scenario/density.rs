@@ -23,6 +23,8 @@ const CONNECTIONS: u32 = 16;
 /// The rounds of one load.
 #[derive(Default)]
 struct Loads {
+    /// Random apps, none of which but the first has served before.
+    first: Vec<Figures>,
     one: Vec<Figures>,
     all: Vec<Figures>,
 }
@@ -80,7 +82,7 @@ fn run(lab: &Lab, mut report: Report, apps: usize) -> Result<Report> {
     report.figures = json!({
         "apps": apps, "load-ms": { "one": times_of_one, "all": times_of_all },
         "rss-loaded": { "one": rss_of_one, "all": rss_of_all }, "rss-served": rss_served,
-        "one-app": loads.one, "random-apps": loads.all,
+        "one-app": loads.one, "random-apps": loads.all, "random-apps-first": loads.first,
     });
     Ok(report)
 }
@@ -94,8 +96,7 @@ fn load(lab: &Lab, config: &Path, apps: usize) -> Result<(Loads, (f64, f64))> {
     let all = Load { apps: Some(apps), ..one.clone() };
     one.measure(lab, lab.warm_up())?;
     let before = bytes(server.memory().rss);
-    all.measure(lab, lab.time())?;
-    let mut loads = Loads::default();
+    let mut loads = Loads { first: vec![all.measure(lab, lab.time())?], ..Loads::default() };
     for _ in 0..lab.rounds() {
         loads.one.push(one.measure(lab, lab.time())?);
         loads.all.push(all.measure(lab, lab.time())?);
@@ -114,7 +115,12 @@ fn cost_table(apps: usize, per_app: &PerApp) -> Table {
 fn load_table(apps: usize, loads: &Loads) -> Table {
     let columns = ["requests to", "req/s", "to one app", "p50", "p99", "p99.9", "refused", "broken"];
     let mut table = Table::new(&format!("Load, {apps} apps"), &columns);
-    for (name, rounds) in [("one app".to_owned(), &loads.one), (format!("{apps} apps at random"), &loads.all)] {
+    let rows = [
+        ("one app".to_owned(), &loads.one),
+        (format!("{apps} apps at random"), &loads.all),
+        ("the same, the first time".to_owned(), &loads.first),
+    ];
+    for (name, rounds) in rows {
         let middle = |pick: fn(&Figures) -> f64| median(&rounds.iter().map(pick).collect::<Vec<_>>()).unwrap_or(0.0);
         table.row([
             name,
