@@ -179,7 +179,8 @@ fn who_waits_for_a_turn_is_not_charged() {
     // They waited for each other most of the time, on a single thread.
     let sum: u64 = times.iter().sum();
     assert!(sum <= elapsed, "{times:?} are {sum}, more than the {elapsed} that went by");
-    assert!(times.iter().all(|time| *time > 1_000), "work is charged: {times:?}");
+    // On a machine whose ticker comes late, one may end before its first tick, and is charged for one.
+    assert!(times.iter().all(|time| *time >= 1_000), "work is charged: {times:?}");
 }
 
 #[test]
