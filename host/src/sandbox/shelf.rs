@@ -136,7 +136,11 @@ impl Volume {
     /// The code, if it is loaded. Counts as a use of it.
     pub(crate) fn loaded(&self) -> Option<Arc<Code>> {
         let code = self.code.load_full()?;
-        self.used.store(self.shelf.loads.load(Ordering::Relaxed), Ordering::Relaxed);
+        let loads = self.shelf.loads.load(Ordering::Relaxed);
+        // Mostly it is what it was: then there is nothing to write that other cores would have to read.
+        if self.used.load(Ordering::Relaxed) != loads {
+            self.used.store(loads, Ordering::Relaxed);
+        }
         Some(code)
     }
 
