@@ -20,6 +20,10 @@ pub(crate) struct Options {
     pub(crate) rest: Vec<String>,
 }
 
+/// What `wasgi-bench` knows: told here too, since that is not built yet when a name is to be refused.
+pub(crate) const SCENARIOS: [&str; 7] =
+    [IN_PROCESS, "hello", "start", "density", "density-10000", "fairness", "overload"];
+
 /// The scenario that needs a program of its own, whose build takes as long as the host's.
 const IN_PROCESS: &str = "in-process";
 
@@ -89,6 +93,14 @@ fn executable(message: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scenarios_are_those_of_the_benchmarks() {
+        let source = paths::root().unwrap().join("tests/bench/src/scenario/mod.rs");
+        let source = std::fs::read_to_string(source).unwrap();
+        let names = source.split("Scenario { name: \"").skip(1).filter_map(|rest| rest.split('"').next());
+        assert_eq!(names.collect::<Vec<_>>(), SCENARIOS);
+    }
 
     #[test]
     fn the_in_process_program_is_built_for_it_and_for_everything() {

@@ -47,6 +47,10 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         eprintln!("{USAGE}");
         return Ok(ExitCode::from(2));
     };
+    if asks_for_help(arguments.as_slice()) {
+        println!("{USAGE}");
+        return Ok(ExitCode::SUCCESS);
+    }
     match command.as_str() {
         "guests" => {
             no_more(rest)?;
@@ -56,12 +60,15 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
         "test" => test::run(&test_options(rest)?).map(|()| ExitCode::SUCCESS),
         "fuzz" => fuzz::run(&fuzz_options(rest)?).map(|()| ExitCode::SUCCESS),
         "bench" => bench::run(&bench_options(rest)?),
-        "help" | "--help" | "-h" => {
-            println!("{USAGE}");
-            Ok(ExitCode::SUCCESS)
-        }
         other => bail!("no command `{other}`\n\n{USAGE}"),
     }
+}
+
+/// `help`, or a flag for it anywhere but behind `--`, where it is for the test programs.
+fn asks_for_help(arguments: &[String]) -> bool {
+    let ours = arguments.iter().take_while(|argument| *argument != "--");
+    arguments.first().is_some_and(|command| command == "help")
+        || ours.into_iter().any(|argument| ["--help", "-h"].contains(&argument.as_str()))
 }
 
 fn demo_options(arguments: &[String]) -> Result<demo::Options> {
@@ -120,10 +127,10 @@ fn bench_options(arguments: &[String]) -> Result<bench::Options> {
                 // It is started from the root of the clone.
                 options.host = Some(std::path::absolute(file)?);
             }
-            flag if flag.starts_with('-') && !["--quick", "--write-results"].contains(&flag) => {
-                bail!("bench: no option `{flag}`\n\n{USAGE}")
-            }
-            other => options.rest.push(other.to_owned()),
+            "--quick" | "--write-results" => options.rest.push(argument.clone()),
+            flag if flag.starts_with('-') => bail!("bench: no option `{flag}`\n\n{USAGE}"),
+            name if bench::SCENARIOS.contains(&name) => options.rest.push(argument.clone()),
+            other => bail!("bench: no scenario `{other}`; there are {}", bench::SCENARIOS.join(", ")),
         }
     }
     Ok(options)
@@ -133,5 +140,31 @@ fn no_more(arguments: &[String]) -> Result<()> {
     match arguments.first() {
         Some(argument) => bail!("no argument is expected, but there is `{argument}`\n\n{USAGE}"),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn help_is_given_wherever_it_is_asked_for() {
+        for line in ["help", "--help", "-h", "test --help", "bench -h hello", "fuzz head --help"] {
+            assert!(asks_for_help(&words(line)), "{line}");
+        }
+        for line in ["test", "test -- --help", "bench hello"] {
+            assert!(!asks_for_help(&words(line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_scenario_that_is_none_is_refused_before_anything_is_built() {
+        let error = bench_options(&words("--quick hallo")).unwrap_err().to_string();
+        assert!(error.contains("hallo") && error.contains("hello") && error.contains("density-10000"), "{error}");
+        assert_eq!(bench_options(&words("--quick hello start")).unwrap().rest, words("--quick hello start"));
     }
 }
