@@ -1,7 +1,7 @@
 //! THE STORY: one request, from its head to its answer.
 //!
-//! [`Gateway::handle`] wraps it (id, log line, errors), `Gateway::dispatch` tells it in a straight
-//! line. hyper's side of it is in `net/`, wasmtime's in `sandbox/`. Only here do the two meet, and where
+//! [`Gateway::arrive`] and [`Gateway::handle`] wrap it (id, log line; errors), `Gateway::dispatch` tells it in a
+//! straight line. hyper's side of it is in `net/`, wasmtime's in `sandbox/`. Only here do the two meet, and where
 //! errors are mapped (`error.rs`) and a host is put together (`host.rs`).
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::error::{Blame, Error};
 use crate::input::Input;
 use crate::limits::HostLimits;
 use crate::net::body::Plan;
-use crate::net::io::Activity;
+use crate::net::io::{Activity, InFlight};
 use crate::net::reply::{self, OutgoingBody};
 use crate::net::spool::Spool;
 use crate::reply::Reply;
@@ -74,17 +74,30 @@ pub struct Gateway {
     pub warned: AtomicU64,
 }
 
+/// A request that has been read. Dropped unanswered, because its client has left, it is logged with 499.
+#[derive(Debug)]
+pub struct Arrival<B> {
+    visit: Box<Visit>,
+    body: B,
+    in_flight: Option<InFlight>,
+}
+
 impl Gateway {
-    /// Answers one request. Never fails: every error is a reply.
-    pub async fn handle<B>(&self, request: Request<B>, connection: &Connection) -> Response<OutgoingBody>
-    where
-        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
-    {
+    /// Takes note of a request at once: hyper may drop what is to answer it before that is first polled.
+    pub fn arrive<B>(&self, request: Request<B>, connection: &Connection) -> Arrival<B> {
         let in_flight = connection.activity.as_ref().map(Activity::serve);
         let (head, body) = request.into_parts();
         let id = self.request_id(&head.headers, connection.peer);
-        // Dropped with this future if the client goes away: then it logs 499.
-        let mut visit = Box::new(Visit::begin(Arc::clone(&self.access_log), head, connection.peer, id));
+        let visit = Box::new(Visit::begin(Arc::clone(&self.access_log), head, connection.peer, id));
+        Arrival { visit, body, in_flight }
+    }
+
+    /// Answers one request. Never fails: every error is a reply.
+    pub async fn handle<B>(&self, arrival: Arrival<B>, connection: &Connection) -> Response<OutgoingBody>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+    {
+        let Arrival { mut visit, body, in_flight } = arrival;
         let reply = match self.dispatch(body, &mut visit, connection).await {
             Ok(reply) => reply,
             Err(error) => self.refuse(&error, &mut visit, connection),

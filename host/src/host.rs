@@ -157,7 +157,7 @@ impl Host {
     {
         let connection =
             Connection { local: Endpoint::Unix, peer: Endpoint::Unix, scheme: Scheme::Http, activity: None };
-        self.gateway.handle(request, &connection).await
+        self.gateway.handle(self.gateway.arrive(request, &connection), &connection).await
     }
 
     /// Stops accepting and waits for what runs: for `grace`, or until `hurry` resolves.

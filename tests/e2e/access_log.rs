@@ -1,7 +1,7 @@
 //! One line for each request.
 
 use serde_json::Value;
-use wasgi_harness::{Host, Request};
+use wasgi_harness::{Ending, Host, Request};
 
 use crate::common::access_entry;
 
@@ -145,6 +145,19 @@ fn a_response_is_told_when_it_has_ended() {
     conn.send_chunk("").chunks_until("second\nlast\n");
     let entry = access_entry(&host, &id);
     assert_eq!((&entry["bytes"], &entry["error"]), (&Value::from(18), &Value::Null), "{entry}");
+}
+
+#[test]
+fn a_client_that_left_before_its_request_was_looked_at_is_told_too() {
+    let host = Host::serving("hello").args(["--connections-max", "1"]).start();
+    let (mut first, mut second) = (host.connect(), host.connect());
+    first.send(Request::get("/").bytes()).response().expect(200);
+    // Accepted only when the first ends: the host then finds the request and the client's end at once.
+    second.send(Request::get("/left").bytes()).finish_sending();
+    drop(first);
+    let line = host.access_log().wait("GET /left");
+    assert!(line.contains(" 499 - "), "{line}");
+    assert_eq!(second.ended(), Ending::Closed);
 }
 
 #[test]

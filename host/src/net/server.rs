@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::environ::Scheme;
-use crate::gateway::{Connection, Gateway};
+use crate::gateway::{Arrival, Connection, Gateway};
 use crate::limits::HostLimits;
 use crate::net::io::{Patience, Timed};
 use crate::net::listen::{Accepted, Listener};
@@ -129,8 +129,10 @@ impl Server {
         let connection = Arc::new(Served { server: Arc::clone(self), about, stalled: Notify::new() });
         let service = service_fn(|request: Request<Incoming>| {
             let connection = Arc::clone(&connection);
+            let version = request.version();
+            let arrival = self.gateway.arrive(request, &connection.about);
             // Boxed, since hyper moves the future about before it polls it.
-            Box::pin(async move { Ok::<_, Infallible>(connection.answer(request).await) })
+            Box::pin(async move { Ok::<_, Infallible>(connection.answer(version, arrival).await) })
         });
         let mut stream = pin!(self.protocol.serve_connection(TokioIo::new(stream), service));
         let drain = async {
@@ -174,9 +176,8 @@ struct Served {
 }
 
 impl Served {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<OutgoingBody> {
-        let version = request.version();
-        let response = self.server.gateway.handle(request, &self.about).await;
+    async fn answer(self: Arc<Self>, version: Version, arrival: Arrival<Incoming>) -> Response<OutgoingBody> {
+        let response = self.server.gateway.handle(arrival, &self.about).await;
         if version == Version::HTTP_2 {
             let progress = Arc::clone(response.body().progress());
             let tracker = self.server.tracker.clone();
