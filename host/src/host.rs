@@ -69,7 +69,7 @@ pub struct Setting {
 #[derive(Debug)]
 pub struct Host {
     gateway: Arc<Gateway>,
-    apps: Arc<Apps>,
+    apps: Apps,
     tracker: TaskTracker,
     stop: CancellationToken,
     /// Ends what goes on beside requests when the host is dropped, drained or not.
@@ -88,7 +88,7 @@ impl Host {
         let cache = open_cache(config)?;
         let workshop = Workshop::new(setting.compiler, cache, config.limits.clone())?;
         let log = |app: &AppName| AppLog::new(app.clone(), None) as Arc<dyn GuestLog>;
-        let apps = Arc::new(Apps::load(config, workshop, &log).await?);
+        let apps = Apps::load(config, workshop, &log).await?;
 
         let routes = config
             .apps
@@ -113,11 +113,8 @@ impl Host {
         for chore in apps.chores(&log) {
             tracker.spawn(chores_stop.clone().run_until_cancelled_owned(chore));
         }
-        #[expect(clippy::disallowed_methods, reason = "ends with the runtime; a drain must not wait for it")]
-        tokio::spawn({
-            let apps = Arc::clone(&apps);
-            async move { apps.watch_for_swap().await }
-        });
+        #[expect(clippy::disallowed_methods, reason = "ends with the apps; a drain must not wait for it")]
+        tokio::spawn(apps.watch_for_swap());
         Ok(Self { gateway: Arc::new(gateway), apps, tracker, stop, _chores: chores_stop.drop_guard() })
     }
 

@@ -1,9 +1,10 @@
 //! All apps of one host and the engine they share.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
@@ -137,20 +138,45 @@ impl Apps {
         std::iter::once(reaper).chain(fillers).collect()
     }
 
-    /// Keeps slot reset safe for as long as the host runs: if swap appears while the scan is on, new
-    /// instances go to an engine without it. Returns when there is nothing (more) to watch.
-    pub async fn watch_for_swap(&self) {
+    /// Keeps slot reset safe for as long as there is an app: if swap appears while the scan is on, new
+    /// instances go to an engine without it. Ends when there is nothing (more) to watch, and keeps neither apps
+    /// nor engine.
+    pub fn watch_for_swap(&self) -> impl Future<Output = ()> + Send + use<> {
+        let watch = SwapWatch {
+            plan: self.plan.clone(),
+            swaps: self.swaps.clone(),
+            shelf: Arc::downgrade(&self.shelf),
+            apps: self.apps.iter().map(Arc::downgrade).collect(),
+        };
+        watch.run()
+    }
+}
+
+/// Watches for swap on behalf of apps that it does not keep.
+struct SwapWatch {
+    plan: PoolPlan,
+    swaps: Swaps,
+    shelf: Weak<Shelf>,
+    apps: Vec<Weak<App>>,
+}
+
+impl SwapWatch {
+    async fn run(self) {
         if !matches!(self.plan.reset, SlotReset::PagemapScan { watch: true, .. }) {
             return;
         }
-        let because = match self.swaps.appear().await {
+        let shelf = self.shelf.clone();
+        let appeared = self.swaps.appear(move || shelf.strong_count() == 0).await;
+        // None: the apps have gone, and with them what was to be kept safe.
+        let Some(shelf) = self.shelf.upgrade() else { return };
+        let because = match appeared {
             Ok(()) => "swap was turned on",
             Err(error) => {
                 tracing::error!(%error, "cannot watch /proc/swaps");
                 "swap cannot be watched for"
             }
         };
-        match self.move_to(&PoolPlan { reset: SlotReset::Madvise { because }, ..self.plan.clone() }) {
+        match self.move_off(&shelf, because) {
             Ok(()) => {
                 tracing::warn!(because, "slots are no longer reset by pagemap_scan; requests cost more from now on")
             }
@@ -162,10 +188,11 @@ impl Apps {
         }
     }
 
-    /// Makes a new engine, from which new instances come from now on.
-    fn move_to(&self, plan: &PoolPlan) -> Result<(), LoadError> {
-        self.shelf.replace_engine(start_engine(plan)?);
-        for app in &self.apps {
+    /// Makes an engine without the scan, from which new instances come from now on.
+    fn move_off(&self, shelf: &Shelf, because: &'static str) -> Result<(), LoadError> {
+        let plan = PoolPlan { reset: SlotReset::Madvise { because }, ..self.plan.clone() };
+        shelf.replace_engine(start_engine(&plan)?);
+        for app in self.apps.iter().filter_map(Weak::upgrade) {
             app.forget_code();
         }
         Ok(())
@@ -282,5 +309,27 @@ mod tests {
         assert_eq!(files_needed(1, Size::from_mib(512)), 66);
         assert_eq!(files_needed(1000, Size::from_mib(512)), 2064);
         assert!(files_needed(10_000, Size::from_mib(512)) < 14_000);
+    }
+
+    #[tokio::test]
+    async fn whoever_watches_for_swap_keeps_no_engine_and_ends_with_it() {
+        let list = tempfile::NamedTempFile::new().unwrap();
+        let plan = PoolPlan {
+            instances_max: 1,
+            wanted: 1,
+            room: Room::of_this_machine(),
+            memory_max: 1 << 20,
+            needs: Needs::default(),
+            reset: SlotReset::PagemapScan { because: "a test", watch: true },
+        };
+        let engine = start_engine(&PoolPlan { reset: SlotReset::Madvise { because: "a test" }, ..plan.clone() });
+        let shelf = Shelf::new(0, engine.unwrap());
+        let swaps = Swaps::listed_in(list.path());
+        let mut watch = Box::pin(SwapWatch { plan, swaps, shelf: Arc::downgrade(&shelf), apps: Vec::new() }.run());
+        assert!(futures_util::poll!(&mut watch).is_pending());
+        let weak = Arc::downgrade(&shelf);
+        drop(shelf);
+        assert!(weak.upgrade().is_none());
+        watch.await;
     }
 }

@@ -27,6 +27,12 @@ impl Swaps {
         Self { path: "/proc/swaps".into(), again: Duration::from_secs(10) }
     }
 
+    /// Those of a list that a test writes.
+    #[cfg(test)]
+    pub(crate) fn listed_in(path: &std::path::Path) -> Self {
+        Self { path: path.into(), again: Duration::from_millis(1) }
+    }
+
     /// Whether there are any now.
     ///
     /// # Errors
@@ -35,16 +41,17 @@ impl Swaps {
         any_listed(&mut File::open(&self.path)?)
     }
 
-    /// Resolves when there are some. The kernel reports a change of its list as priority data, which
-    /// takes a thread to wait for: the file cannot be registered with tokio without `unsafe`.
+    /// Resolves when there are some, or soon after `is_over` says that nobody needs to know. The kernel reports a
+    /// change of its list as priority data, which takes a thread to wait for: the file cannot be registered with
+    /// tokio without `unsafe`.
     ///
     /// # Errors
     /// When the list cannot be read, or a thread not be had.
-    pub(crate) async fn appear(&self) -> io::Result<()> {
+    pub(crate) async fn appear(&self, is_over: impl Fn() -> bool + Send + 'static) -> io::Result<()> {
         let (sender, appeared) = oneshot::channel();
         let swaps = self.clone();
         std::thread::Builder::new().name("swap-watch".into()).spawn(move || {
-            let outcome = swaps.wait(|| sender.is_closed());
+            let outcome = swaps.wait(|| sender.is_closed() || is_over());
             // Nobody may wait for it any more.
             let _ = sender.send(outcome);
         })?;
@@ -96,9 +103,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("swaps");
         std::fs::write(&path, HEADING).unwrap();
-        let swaps = Swaps { path: path.clone(), again: Duration::from_millis(1) };
+        let swaps = Swaps::listed_in(&path);
         assert!(!swaps.any().unwrap());
-        let mut appear = Box::pin(swaps.appear());
+        let mut appear = Box::pin(swaps.appear(|| false));
         assert!(futures_util::poll!(&mut appear).is_pending());
         std::fs::write(&path, format!("{HEADING}{AREA}")).unwrap();
         appear.await.unwrap();
@@ -109,7 +116,7 @@ mod tests {
     async fn a_list_that_cannot_be_read_is_told() {
         let swaps = Swaps { path: "/nowhere/swaps".into(), again: Duration::from_secs(1) };
         swaps.any().unwrap_err();
-        swaps.appear().await.unwrap_err();
+        swaps.appear(|| false).await.unwrap_err();
     }
 
     #[test]
@@ -117,6 +124,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("swaps");
         std::fs::write(&path, HEADING).unwrap();
-        Swaps { path, again: Duration::from_millis(1) }.wait(|| true).unwrap();
+        Swaps::listed_in(&path).wait(|| true).unwrap();
     }
 }
