@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rustix::process::{Resource, getrlimit};
 
-use crate::config::{AppConfig, AppName, Config, TenantName};
-use crate::limits::Size;
+use crate::config::{AppConfig, AppName, Config, TenantName, Warm};
+use crate::limits::{AppLimits, Size};
 use crate::sandbox::app::{App, AppSettings};
 use crate::sandbox::code::Serving;
 use crate::sandbox::engine::{self, Needs, PoolPlan};
@@ -97,15 +97,19 @@ impl Apps {
         }
 
         let swaps = Swaps::of_this_machine();
-        let plan = plan(config, &artifacts, SlotReset::choose(config.slot_reset, &swaps));
+        let room = Room::of_this_machine();
+        let wants: Vec<_> =
+            configs.iter().zip(&artifacts).map(|(app, artifact)| Want::of(app, artifact, room)).collect();
+        let plan = plan(config, &wants, (room, SlotReset::choose(config.slot_reset, &swaps)));
         let shelf = Shelf::new(config.limits.code_max.bytes(), start_engine(&plan)?);
         let gate = Arc::new(Gate::new());
         let tenants = tenants(config, &gate);
         let slots = Arc::new(Slots::new(plan.instances()));
         let quotas = Quotas::new(&config.tenants);
-        let apps = configs.iter().zip(artifacts).zip(terms).map(|((config, artifact), terms)| {
+        let apps = configs.iter().zip(wants).zip(artifacts).zip(terms).map(|(((config, want), artifact), terms)| {
             let quota = quotas.of(&config.tenant);
-            let pool = Pool::new(&config.limits, config.warm, (Arc::clone(&slots), quota));
+            let limits = AppLimits { concurrency_max: want.running, ..config.limits.clone() };
+            let pool = Pool::new(&limits, want.warm, (Arc::clone(&slots), quota));
             let volume = Volume::new(config.name.clone(), artifact, Arc::clone(&pool), Arc::clone(&shelf));
             let seat = Seat::new(Arc::clone(&gate), Arc::clone(&tenants[&config.tenant]));
             Arc::new(App::new(settings(config, seat), terms, volume, pool))
@@ -238,17 +242,61 @@ fn files_needed(apps: u64, code_max: Size) -> u64 {
     apps + apps.min(Shelf::volumes_max(code_max.bytes())) + OTHERS
 }
 
+/// The instances that one app could have at the same time.
+#[derive(Clone, Copy, Debug)]
+struct Want {
+    running: u32,
+    warm: Warm,
+    needs: Needs,
+}
+
+impl Want {
+    /// What the app is configured for, as far as this machine could hold it.
+    fn of(app: &AppConfig, artifact: &Artifact, room: Room) -> Self {
+        let needs = artifact.report.needs;
+        let fitting = engine::fitting(room.memory, needs.initial_memory);
+        let running = app.limits.concurrency_max.min(fitting);
+        if running < app.limits.concurrency_max {
+            tracing::warn!(
+                app = %app.name,
+                concurrency_max = app.limits.concurrency_max,
+                memory_at_start = %Size::from_bytes(needs.initial_memory),
+                "only {running} of the app's instances fit into half of the available memory; no more will run at the same time"
+            );
+        }
+        Self { running, warm: Warm { min: app.warm.min.min(running), max: app.warm.max.min(running) }, needs }
+    }
+
+    fn instances(&self) -> u32 {
+        self.running.saturating_add(self.warm.max)
+    }
+}
+
 /// The pool that these apps need.
-fn plan(config: &Config, artifacts: &[Artifact], reset: SlotReset) -> PoolPlan {
-    let instances = |app: &AppConfig| app.limits.concurrency_max.saturating_add(app.warm.max);
+fn plan(config: &Config, wants: &[Want], (room, reset): (Room, SlotReset)) -> PoolPlan {
     PoolPlan {
         instances_max: config.limits.instances_max,
-        wanted: config.apps.iter().map(instances).fold(0, u32::saturating_add),
-        room: Room::of_this_machine(),
+        wanted: wants.iter().map(Want::instances).fold(0, u32::saturating_add),
+        room,
         memory_max: config.apps.iter().map(|app| app.limits.memory_max.bytes()).max().unwrap_or(0),
-        needs: artifacts.iter().fold(Needs::default(), |needs, artifact| needs.or(artifact.report.needs)),
+        typical_memory: typical_memory(wants),
+        needs: wants.iter().fold(Needs::default(), |needs, want| needs.or(want.needs)),
         reset,
     }
+}
+
+/// The memory at the start that half of all instances have no more of. Not the largest: one app must not shrink the
+/// pool of all.
+fn typical_memory(wants: &[Want]) -> u64 {
+    let mut each: Vec<_> = wants.iter().map(|want| (want.needs.initial_memory, u64::from(want.instances()))).collect();
+    each.sort_unstable();
+    let all: u64 = each.iter().map(|(_, instances)| instances).sum();
+    let mut passed = 0;
+    let typical = each.into_iter().find(|(_, instances)| {
+        passed += instances;
+        passed * 2 >= all
+    });
+    typical.map_or(0, |(memory, _)| memory)
 }
 
 /// A component that starts with more than its limit would not even load into the pool.
@@ -311,6 +359,20 @@ mod tests {
         assert!(files_needed(10_000, Size::from_mib(512)) < 14_000);
     }
 
+    #[test]
+    fn what_most_instances_have_at_the_start_sizes_the_pool() {
+        let want = |running, initial_memory| Want {
+            running,
+            warm: Warm::default(),
+            needs: Needs { initial_memory, ..Needs::default() },
+        };
+        assert_eq!(typical_memory(&[]), 0);
+        assert_eq!(typical_memory(&[want(64, 9)]), 9);
+        assert_eq!(typical_memory(&[want(64, 900), want(64, 2)]), 2, "an app beside one such");
+        assert_eq!(typical_memory(&[want(1, 2), want(64, 900), want(1, 3)]), 900, "most are large");
+        assert_eq!(typical_memory(&[want(2, 5), want(2, 2), want(2, 9)]), 5);
+    }
+
     #[tokio::test]
     async fn whoever_watches_for_swap_keeps_no_engine_and_ends_with_it() {
         let list = tempfile::NamedTempFile::new().unwrap();
@@ -319,6 +381,7 @@ mod tests {
             wanted: 1,
             room: Room::of_this_machine(),
             memory_max: 1 << 20,
+            typical_memory: 1 << 20,
             needs: Needs::default(),
             reset: SlotReset::PagemapScan { because: "a test", watch: true },
         };

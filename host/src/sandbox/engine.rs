@@ -105,6 +105,8 @@ pub(crate) struct PoolPlan {
     pub(crate) room: Room,
     /// The largest `memory-max` of any app.
     pub(crate) memory_max: u64,
+    /// Memory that an instance has at the start, in bytes: most instances that the apps could have need no more.
+    pub(crate) typical_memory: u64,
     /// What the hungriest component takes.
     pub(crate) needs: Needs,
     pub(crate) reset: SlotReset,
@@ -122,7 +124,7 @@ const REST_PART: u64 = 8;
 
 impl PoolPlan {
     /// How many instances there will be at most: what the operator allows, the apps could have, address
-    /// space can be reserved for, and half of the available memory holds as they are from the start.
+    /// space can be reserved for, and half of the available memory holds as they typically are at the start.
     /// At least one.
     pub(crate) fn instances(&self) -> u32 {
         self.instances_max.min(self.wanted).min(self.by_address_space()).min(self.by_memory()).max(1)
@@ -135,10 +137,8 @@ impl PoolPlan {
         u32::try_from(self.room.address_space / each).unwrap_or(u32::MAX)
     }
 
-    /// What they grow by comes on top; `memory-max` times all would be far more than is ever used.
     fn by_memory(&self) -> u32 {
-        let each = self.needs.initial_memory.max(INSTANCE_MEMORY_MIN);
-        u32::try_from(self.room.memory / 2 / each).unwrap_or(u32::MAX)
+        fitting(self.room.memory, self.typical_memory)
     }
 
     /// Elements that each table has room for: as many again as any has from the start. Growth is bounded by
@@ -185,6 +185,13 @@ impl PoolPlan {
             });
         pool
     }
+}
+
+/// How many instances that have `initial_memory` at the start fit into half of the available memory; at least one.
+/// What they grow by comes on top: `memory-max` times all would be far more than is ever used.
+pub(crate) fn fitting(memory: u64, initial_memory: u64) -> u32 {
+    let each = initial_memory.max(INSTANCE_MEMORY_MIN);
+    u32::try_from(memory / 2 / each).unwrap_or(u32::MAX).max(1)
 }
 
 /// The engine that serves: pooled slots, copy-on-write images.
@@ -245,6 +252,7 @@ mod tests {
         wanted: 2000,
         room: Room { address_space: 64 << 40, memory: 64 << 30 },
         memory_max: 256 << 20,
+        typical_memory: 2 << 20,
         needs: Needs { memories: 1, initial_memory: 2 << 20, tables: 1, table_elements: 100 },
         reset: SlotReset::Madvise { because: "a test" },
     };
@@ -257,8 +265,14 @@ mod tests {
         assert_eq!(PoolPlan { instances_max: 9999, wanted: 9999, room, ..PLENTY }.instances(), 1270);
         let room = Room { memory: 400 << 20, ..PLENTY.room };
         assert_eq!(PoolPlan { room, ..PLENTY.clone() }.instances(), 100, "half of it, at 2 MiB each");
-        let needs = Needs { initial_memory: 64 << 10, ..PLENTY.needs };
-        assert_eq!(PoolPlan { room, needs, ..PLENTY }.instances(), 200, "at 1 MiB each");
+        assert_eq!(PoolPlan { room, typical_memory: 64 << 10, ..PLENTY }.instances(), 200, "at 1 MiB each");
+    }
+
+    #[test]
+    fn a_single_hungry_component_does_not_shrink_the_pool_of_all() {
+        let needs = Needs { initial_memory: 30 << 30, ..PLENTY.needs };
+        assert_eq!(PoolPlan { needs, ..PLENTY }.instances(), PLENTY.instances());
+        assert_eq!((fitting(64 << 30, 30 << 30), fitting(1, 30 << 30)), (1, 1));
     }
 
     #[test]
