@@ -7,6 +7,8 @@ use std::pin::Pin;
 use bytes::{Buf as _, Bytes};
 use futures_util::{Stream, StreamExt as _};
 
+use crate::own_threads;
+
 /// Most bytes that one read returns, whatever the guest asks for: bounds the copy that is made.
 const READ_MAX: usize = 256 * 1024;
 
@@ -129,7 +131,7 @@ async fn read_file(file: &mut File, left: &mut u64, max: usize) -> Result<Vec<u8
     let wanted = usize::try_from(*left).unwrap_or(usize::MAX).min(max);
     let mut file = file.try_clone().map_err(spool_error)?;
     // Clones share the position, so the read on the blocking thread moves the original on too.
-    let bytes = tokio::task::spawn_blocking(move || {
+    let bytes = own_threads::spawn(move || {
         fail::fail_point!("spool_read", |_| Err(std::io::Error::other("failure point")));
         let mut bytes = vec![0; wanted];
         file.read_exact(&mut bytes).map(|()| bytes)

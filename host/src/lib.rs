@@ -27,6 +27,7 @@ pub mod input;
 pub mod limits;
 pub mod native;
 pub mod net;
+mod own_threads;
 pub mod reply;
 pub mod request_check;
 pub mod request_id;

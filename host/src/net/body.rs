@@ -14,6 +14,7 @@ use crate::config::RequestBody;
 use crate::input::{Input, InputError};
 use crate::limits::Size;
 use crate::net::spool::{Held, Spool, SpoolFull};
+use crate::own_threads;
 
 /// Why a body could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -180,7 +181,7 @@ where
     }
 }
 
-/// A body on its way to disk. The writes happen on blocking threads, one at a time.
+/// A body on its way to disk. The writes happen on the host's own threads, one at a time.
 struct Spooling {
     file: File,
     held: Held,
@@ -213,7 +214,7 @@ impl Spooling {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T, BodyError> {
-    match tokio::task::spawn_blocking(work).await {
+    match own_threads::spawn(work).await {
         Ok(done) => done.map_err(BodyError::Spool),
         Err(error) => Err(BodyError::Spool(error.into())),
     }
@@ -299,6 +300,25 @@ mod tests {
         assert!(with(500).admit().is_ok());
         assert!(matches!(with(501).admit(), Err(BodyError::SpoolFull(_))));
         assert!(matches!(with(1001).admit(), Err(BodyError::TooLarge(_))));
+    }
+
+    #[test]
+    fn bodies_do_not_wait_for_file_calls_of_guests() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).enable_time().build();
+        let (end, until_end) = std::sync::mpsc::channel::<()>();
+        runtime.unwrap().block_on(async {
+            // Where guests' calls run too, nothing is free.
+            let hangs = tokio::task::spawn_blocking(move || until_end.recv());
+            let (_dir, spool) = spool(1000);
+            let received = async {
+                let mut input = plan(&spool, RequestBody::Buffer).receive(chunks(3, 50)).await.unwrap();
+                length(&mut input).await
+            };
+            let received = tokio::time::timeout(Duration::from_secs(60), received).await;
+            drop(end);
+            hangs.await.unwrap().unwrap_err();
+            assert_eq!(received.expect("it does not hang").unwrap(), 150);
+        });
     }
 
     #[tokio::test(start_paused = true)]

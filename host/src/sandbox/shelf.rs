@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::Semaphore;
 
 use crate::config::AppName;
+use crate::own_threads;
 use crate::sandbox::code::{Code, Serving};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::pool::Pool;
@@ -184,7 +185,7 @@ impl Volume {
             let code = Code::load(&serving, &volume.artifact);
             code.map_err(|error| Fault::Instantiate(printable(&format!("{error:#}"), 2048)))
         };
-        let loaded = tokio::task::spawn_blocking(load).await;
+        let loaded = own_threads::spawn(load).await;
         let code = loaded.map_err(|error| Fault::Instantiate(error.to_string()))??;
         tracing::debug!(app = %self.app, bytes = self.size(), "code loaded");
         Ok(Arc::new(code))
