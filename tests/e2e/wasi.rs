@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use wasgi_harness::{Host, HostBuilder};
@@ -80,6 +81,20 @@ fn no_path_leads_out_of_a_granted_directory() {
         assert_ne!(write(&host, path, "overwritten"), Value::Null, "{path}");
     }
     assert_eq!(fs::read_to_string(secret).unwrap(), "hunter2");
+}
+
+#[test]
+fn what_could_block_for_ever_cannot_be_opened() {
+    let host = granted("");
+    let made = Command::new("mkfifo").arg(host.path("data/fifo")).status().unwrap();
+    assert!(made.success());
+    symlink("fifo", host.path("data/link")).unwrap();
+    // With nobody at the other end, the host would wait for one, longer than any limit lasts.
+    for path in ["/data/fifo", "/data/link", "/data/../data/fifo"] {
+        assert_ne!(ask(&host, "read", path)["error"], Value::Null, "{path}");
+        assert_ne!(write(&host, path, "x"), Value::Null, "{path}");
+    }
+    assert_eq!(ask(&host, "list", "/data")["names"], json!(["fifo", "link", "word"]));
 }
 
 #[test]

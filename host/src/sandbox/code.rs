@@ -9,6 +9,7 @@ use crate::client::Client;
 use crate::sandbox::bindings;
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::fault::Fault;
+use crate::sandbox::files;
 use crate::sandbox::gate::Seat;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
@@ -115,6 +116,7 @@ impl std::fmt::Debug for Code {
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    files::add_to_linker(&mut linker)?;
     bindings::App::add_to_linker::<_, wasmtime::component::HasSelf<Guest>>(&mut linker, |guest| guest)?;
     Ok(linker)
 }

@@ -11,6 +11,7 @@ mod code;
 pub(crate) mod engine;
 pub(crate) mod epoch;
 pub mod fault;
+mod files;
 pub mod gate;
 pub mod host_calls;
 pub mod instance;
