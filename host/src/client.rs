@@ -1,9 +1,9 @@
 //! Whether the client of a request is still there.
 
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 /// Shared by a request's reader, its guest and its response body: whoever notices first that the
 /// client has gone says so here, and all others learn it (PEP 3333 rule 65).

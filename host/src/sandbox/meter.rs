@@ -1,4 +1,7 @@
 //! Two budgets per request: CPU time spent in the guest, and wall time.
+//!
+//! Wall time goes by tokio's clock, as the timers do that end a guest which waits: where a test pauses it, both stand
+//! still. CPU time is a thread's, and what stands in for it between ticks is `std`'s clock, which nobody can pause.
 
 use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,6 +10,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::time::Instant as WallInstant;
 
 use crate::client::Client;
 use crate::limits::AppLimits;
@@ -41,7 +45,7 @@ pub(crate) enum AtTick {
 pub struct Meter {
     client: Arc<Client>,
     cpu_max: Duration,
-    deadline: Instant,
+    deadline: WallInstant,
     abandon_max: Duration,
     /// Nanoseconds of CPU time spent before the stretch under way.
     spent: AtomicU64,
@@ -73,7 +77,7 @@ impl Meter {
         Self {
             client,
             cpu_max: limits.cpu_max.into(),
-            deadline: started + Duration::from(limits.wall_max),
+            deadline: WallInstant::now() + Duration::from(limits.wall_max),
             abandon_max: limits.abandon_max.into(),
             spent: AtomicU64::new(0),
             began: AtomicU64::new(NOT_POLLED),
@@ -95,11 +99,12 @@ impl Meter {
         if self.tick(thread_cpu_time(), now) >= self.cpu_max {
             return Err(Overrun::Cpu);
         }
-        if now >= self.deadline {
+        let wall = WallInstant::now();
+        if wall >= self.deadline {
             return Err(Overrun::Wall);
         }
         match self.client.left_at() {
-            Some(left) if now >= left + self.abandon_max => Err(Overrun::Abandoned),
+            Some(left) if wall >= left + self.abandon_max => Err(Overrun::Abandoned),
             _ if is_first && elapsed < nanos(RUN_ON) => Ok(AtTick::RunOn),
             _ => Ok(AtTick::Pause),
         }
@@ -208,11 +213,11 @@ impl Meter {
         tokio::select! {
             biased;
             output = &mut guest => Ok(output),
-            () = tokio::time::sleep_until(self.deadline.into()) => Err(Overrun::Wall),
+            () = tokio::time::sleep_until(self.deadline) => Err(Overrun::Wall),
             () = self.client.left() => {
-                let left = self.client.left_at().unwrap_or_else(Instant::now);
+                let left = self.client.left_at().unwrap_or_else(WallInstant::now);
                 let until = (left + self.abandon_max).min(self.deadline);
-                tokio::time::timeout_at(until.into(), guest).await.map_err(|_elapsed| Overrun::Abandoned)
+                tokio::time::timeout_at(until, guest).await.map_err(|_elapsed| Overrun::Abandoned)
             }
         }
     }
@@ -294,6 +299,18 @@ mod tests {
         let left = MILLISECOND - meter.spent();
         assert_eq!(meter.tick(100 * MILLISECOND + left, Instant::now()), Duration::from_millis(1));
         assert_eq!(meter.check(), Err(Overrun::Cpu));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wall_time_stands_still_where_it_is_paused() {
+        let (limits, client) = (AppLimits::default(), Arc::new(Client::default()));
+        let meter = Meter::start(&limits, Arc::clone(&client));
+        meter.check().unwrap();
+        client.leave();
+        tokio::time::advance(limits.abandon_max.into()).await;
+        assert_eq!(meter.check(), Err(Overrun::Abandoned));
+        tokio::time::advance(limits.wall_max.into()).await;
+        assert_eq!(meter.check(), Err(Overrun::Wall));
     }
 
     #[test]
