@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Address space the pool may reserve in all, of the 128 TiB that a process has.
-const ADDRESS_SPACE_MAX: u64 = 64 << 40;
+/// Address space the pool may reserve in all. Of the 128 TiB that a process has, so much again is for the pool that
+/// takes its place if swap appears, while the first still serves what it began.
+const ADDRESS_SPACE_MAX: u64 = 48 << 40;
 
 /// What may be had on this machine, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +21,18 @@ pub(crate) struct Room {
 impl Room {
     /// What there is now.
     pub(crate) fn of_this_machine() -> Self {
-        // Half is left to all else, which wants little.
-        let address_space = getrlimit(Resource::As).current.map_or(u64::MAX, |limit| limit / 2).min(ADDRESS_SPACE_MAX);
+        let address_space = address_space(getrlimit(Resource::As).current);
         let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| available(&text));
         let group = Cgroup::own().memory();
         // Not told: then nothing is known against it.
         Self { address_space, memory: machine.unwrap_or(u64::MAX).min(group.unwrap_or(u64::MAX)) }
     }
+}
+
+/// What the pool may reserve under a limit on all of it: a third, since there may be two, and the last third is for
+/// all else.
+fn address_space(limit: Option<u64>) -> u64 {
+    limit.map_or(u64::MAX, |limit| limit / 3).min(ADDRESS_SPACE_MAX)
 }
 
 /// `MemAvailable` of a text of /proc/meminfo, in bytes.
@@ -118,6 +124,14 @@ mod tests {
     fn available_memory_is_read_in_kib() {
         assert_eq!(available("MemTotal:  100 kB\nMemAvailable:    12 kB\n"), Some(12 * 1024));
         assert_eq!(available("MemTotal:  100 kB\n"), None);
+    }
+
+    #[test]
+    fn a_second_pool_fits_beside_the_first() {
+        for (limit, all) in [(Some(30 << 30), 30 << 30), (None, 128 << 40), (Some(u64::MAX), 128 << 40)] {
+            let pool = address_space(limit);
+            assert!(pool * 2 < all - all / 5, "{limit:?}: {pool}");
+        }
     }
 
     #[test]
