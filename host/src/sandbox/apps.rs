@@ -98,8 +98,11 @@ impl Apps {
 
         let swaps = Swaps::of_this_machine();
         let room = Room::of_this_machine();
-        let wants: Vec<_> =
-            configs.iter().zip(&artifacts).map(|(app, artifact)| Want::of(app, artifact, room)).collect();
+        let wants: Vec<_> = configs
+            .iter()
+            .zip(&artifacts)
+            .map(|(app, artifact)| Want::of(app, artifact, (room, config.limits.instances_max)))
+            .collect();
         let plan = plan(config, &wants, (room, SlotReset::choose(config.slot_reset, &swaps)));
         let shelf = Shelf::new(config.limits.code_max.bytes(), start_engine(&plan)?);
         let gate = Arc::new(Gate::new());
@@ -251,12 +254,12 @@ struct Want {
 }
 
 impl Want {
-    /// What the app is configured for, as far as this machine could hold it.
-    fn of(app: &AppConfig, artifact: &Artifact, room: Room) -> Self {
+    /// What the app is configured for, as far as this machine could hold it and `instances-max` allows.
+    fn of(app: &AppConfig, artifact: &Artifact, (room, instances_max): (Room, u32)) -> Self {
         let needs = artifact.report.needs;
-        let fitting = engine::fitting(room.memory, needs.initial_memory);
-        let running = app.limits.concurrency_max.min(fitting);
-        if running < app.limits.concurrency_max {
+        let allowed = app.limits.concurrency_max.min(instances_max);
+        let running = allowed.min(engine::fitting(room.memory, needs.initial_memory));
+        if running < allowed {
             tracing::warn!(
                 app = %app.name,
                 concurrency_max = app.limits.concurrency_max,
