@@ -62,12 +62,14 @@ fn common() -> Config {
     config
         .epoch_interruption(true)
         // What no tool chain of an app needs is not offered to hostile ones: memory that no limiter sees
-        // (threads, the collected heap) and what is young in the compiler.
+        // (threads, the collected heap, tasks and streams of components) and what is young in the compiler. Said
+        // although wasmtime is built without some of it: an embedder's build may not be.
         .wasm_threads(false)
         .wasm_gc(false)
         .wasm_function_references(false)
         .wasm_exceptions(false)
         .wasm_memory64(false)
+        .concurrency_support(false)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK)
         .memory_guard_size(MEMORY_GUARD)
