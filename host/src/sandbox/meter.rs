@@ -54,6 +54,8 @@ pub struct Meter {
     started: Instant,
     /// The polling thread's CPU clock at the last tick of the poll under way; 0 before its first.
     ticked: AtomicU64,
+    /// Whether the poll under way has outlasted a tick.
+    ran_on: AtomicBool,
     is_paused: AtomicBool,
     /// Whom the guest's own machinery expects to be woken by when the pause is over.
     paused: Mutex<Option<Waker>>,
@@ -83,6 +85,7 @@ impl Meter {
             began: AtomicU64::new(NOT_POLLED),
             started,
             ticked: AtomicU64::new(0),
+            ran_on: AtomicBool::new(false),
             is_paused: AtomicBool::new(false),
             paused: Mutex::new(None),
         }
@@ -94,7 +97,7 @@ impl Meter {
     /// The first budget that is overrun.
     pub(crate) fn check(&self) -> Result<AtTick, Overrun> {
         let now = Instant::now();
-        let is_first = self.ticked.load(Ordering::Relaxed) == 0;
+        let may_run_on = !self.ran_on.load(Ordering::Relaxed);
         let elapsed = self.stretch(now);
         if self.tick(thread_cpu_time(), now) >= self.cpu_max {
             return Err(Overrun::Cpu);
@@ -105,7 +108,10 @@ impl Meter {
         }
         match self.client.left_at() {
             Some(left) if wall >= left + self.abandon_max => Err(Overrun::Abandoned),
-            _ if is_first && elapsed < nanos(RUN_ON) => Ok(AtTick::RunOn),
+            _ if may_run_on && elapsed < nanos(RUN_ON) => {
+                self.ran_on.store(true, Ordering::Relaxed);
+                Ok(AtTick::RunOn)
+            }
             _ => Ok(AtTick::Pause),
         }
     }
@@ -120,8 +126,14 @@ impl Meter {
         self.spent.load(Ordering::Relaxed)
     }
 
+    /// Has the poll that begins be timed by the thread's CPU clock from its start.
+    pub(crate) fn begin_turn(&self) {
+        self.ticked.store(thread_cpu_time(), Ordering::Relaxed);
+    }
+
     /// Starts the clock of a poll, which `waker` is for; returns what was spent before.
     pub(crate) fn begin_poll(&self, now: Instant, waker: &Waker) -> u64 {
+        self.ran_on.store(false, Ordering::Relaxed);
         self.began.store(nanos(now.saturating_duration_since(self.started)), Ordering::Relaxed);
         if self.is_paused() {
             self.is_paused.store(false, Ordering::Relaxed);

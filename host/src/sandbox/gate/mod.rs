@@ -33,7 +33,7 @@ use tokio::runtime::Handle;
 
 use crate::config::{TenantName, Weight};
 
-use policy::{Nanos, Policy, Start, Ticket};
+use policy::{Nanos, Policy, Start, Ticket, Took};
 use tenant::CpuTime;
 
 pub use tenant::Tenant;
@@ -43,6 +43,7 @@ pub(crate) use turns::InTurns;
 #[derive(Debug)]
 pub(crate) struct Gate {
     started: Instant,
+    workers: usize,
     state: Mutex<State>,
 }
 
@@ -72,7 +73,7 @@ impl Gate {
 
     fn of_workers(workers: usize) -> Self {
         let state = State { policy: Policy::new(workers), wakers: HashMap::new() };
-        Self { started: Instant::now(), state: Mutex::new(state) }
+        Self { started: Instant::now(), workers, state: Mutex::new(state) }
     }
 
     /// A tenant from now on.
@@ -109,14 +110,14 @@ impl Gate {
         self.change(|policy, now| policy.see(tenant.id, now), |_, ()| {});
     }
 
-    /// Waits for a turn, from the end of another if `had_turn`. Whether it is called at once; if not,
+    /// Waits for a turn, from the end of another if it `had` one. Whether it is called at once; if not,
     /// `waker` will be woken.
-    fn wait(&self, tenant: &Tenant, had_turn: bool, waker: &Waker) -> (Ticket, bool) {
+    fn wait(&self, tenant: &Tenant, had: Option<Took>, waker: &Waker) -> (Ticket, bool) {
         let mut is_called = false;
         let wait = |policy: &mut Policy, now| {
             // In one step, so that it competes for the permit that it gives back.
-            if had_turn {
-                policy.finish(tenant.id);
+            if let Some(took) = had {
+                policy.finish(tenant.id, took);
             }
             policy.wait(tenant.id, now)
         };
@@ -143,8 +144,8 @@ impl Gate {
     }
 
     /// A request that was called is ready to run.
-    fn start(&self, ticket: Ticket, passed: &mut Option<u64>, waker: &Waker) -> Start {
-        let start = |policy: &mut Policy, now| policy.start(ticket, passed, now);
+    fn start(&self, ticket: Ticket, waker: &Waker) -> Start {
+        let start = |policy: &mut Policy, now| policy.start(ticket, now);
         self.change(start, |state, start| {
             if *start != Start::Back {
                 return;
@@ -157,8 +158,8 @@ impl Gate {
         })
     }
 
-    fn finish(&self, tenant: &Tenant) {
-        self.change(|policy, _| policy.finish(tenant.id), |_, ()| {});
+    fn finish(&self, tenant: &Tenant, took: Took) {
+        self.change(|policy, _| policy.finish(tenant.id, took), |_, ()| {});
     }
 
     /// A request that waits, or was called, gives up.

@@ -55,6 +55,18 @@ pub(super) fn window(now: Nanos) -> u64 {
     now >> WINDOW_BITS
 }
 
+/// How long a turn took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Took {
+    /// By the clock on the wall.
+    pub(super) wall: Nanos,
+    /// By that of the thread.
+    pub(super) cpu: Nanos,
+}
+
+/// Part of their time that turns may lose to other threads before cores count as short, in 1024ths.
+const SQUEEZED: u64 = 48;
+
 /// The state of the gate.
 #[derive(Debug)]
 pub(super) struct Policy {
@@ -71,6 +83,8 @@ pub(super) struct Policy {
     clock: u64,
     swept: Nanos,
     tickets: u64,
+    /// What turns lose to other threads of late, in 1024ths.
+    squeeze: u64,
 }
 
 #[derive(Debug)]
@@ -81,6 +95,8 @@ struct Entry {
     synced: u64,
     /// The same at the last sweep.
     swept: u64,
+    /// What those behind had run when it last let them pass.
+    passed: Option<u64>,
     queue: VecDeque<Ticket>,
     /// Permits of its requests.
     out: usize,
@@ -143,6 +159,7 @@ impl Policy {
             clock: 0,
             swept: 0,
             tickets: 0,
+            squeeze: 0,
         }
     }
 
@@ -154,6 +171,7 @@ impl Policy {
             virtual_time: self.clock,
             synced: 0,
             swept: 0,
+            passed: None,
             queue: VecDeque::new(),
             out: 0,
             seen: 0,
@@ -223,6 +241,10 @@ impl Policy {
         let (_, ticket, tenant) = best?;
         let entry = &mut self.entries[tenant];
         entry.queue.pop_front();
+        if self.workers == 1 {
+            // Nothing else ran during the last turn, so others may pass before each.
+            entry.passed = None;
+        }
         entry.out += 1;
         self.waiting -= 1;
         self.out += 1;
@@ -241,33 +263,20 @@ impl Policy {
         self.called.iter().any(|call| call.ticket == ticket)
     }
 
-    /// A request that was called has come. `passed` is for the policy, and the same at each try.
+    /// A request that was called has come.
     ///
-    /// With one worker nothing else runs during a turn, and a tenant of short requests is not here
-    /// between two of them. So whoever is before such a tenant lets it pass for as long as it runs
-    /// and is behind.
-    pub(super) fn start(&mut self, ticket: Ticket, passed: &mut Option<u64>, now: Nanos) -> Start {
+    /// A tenant of short requests is not here between two of them. With one worker nothing else runs during a
+    /// turn, and where cores are short turns take them from its requests. So whoever is before such a tenant
+    /// lets it pass for as long as it runs and is behind.
+    pub(super) fn start(&mut self, ticket: Ticket, now: Nanos) -> Start {
         let Some(index) = self.called.iter().position(|call| call.ticket == ticket) else { return Start::Lost };
         let tenant = self.called[index].tenant;
-        if self.workers > 1 {
+        let is_short = self.workers == 1 || self.squeeze > SQUEEZED;
+        let behind = if is_short { self.behind(tenant) } else { None };
+        let Some((run, is_preceded)) = behind.filter(|(run, _)| self.entries[tenant].passed != Some(*run)) else {
             self.called.swap_remove(index);
             return Start::Go;
-        }
-        self.entries[tenant].sync();
-        let mine = self.entries[tenant].virtual_time;
-        let (mut behind, mut is_preceded) = (None, false);
-        for &other in self.present.iter().filter(|other| **other != tenant) {
-            let entry = &mut self.entries[other];
-            entry.sync();
-            if entry.virtual_time < mine {
-                behind = Some(behind.unwrap_or(0_u64).wrapping_add(entry.synced));
-                is_preceded |= !entry.queue.is_empty();
-            }
-        }
-        if behind.is_none() || behind == *passed {
-            self.called.swap_remove(index);
-            return Start::Go;
-        }
+        };
         if is_preceded {
             self.called.swap_remove(index);
             self.take_back(tenant);
@@ -275,14 +284,35 @@ impl Policy {
             self.waiting += 1;
             return Start::Back;
         }
-        *passed = behind;
+        self.entries[tenant].passed = Some(run);
         self.called[index].since = now;
         Start::Again
     }
 
+    /// What the tenants that are behind this one have run, and whether one of them waits; none if there are none.
+    fn behind(&mut self, tenant: usize) -> Option<(u64, bool)> {
+        self.entries[tenant].sync();
+        let mine = self.entries[tenant].virtual_time;
+        let mut behind = None;
+        for &other in self.present.iter().filter(|other| **other != tenant) {
+            let entry = &mut self.entries[other];
+            entry.sync();
+            if entry.virtual_time < mine {
+                let (run, is_preceded) = behind.unwrap_or((0_u64, false));
+                behind = Some((run.wrapping_add(entry.synced), is_preceded || !entry.queue.is_empty()));
+            }
+        }
+        behind
+    }
+
     /// A turn has ended.
-    pub(super) fn finish(&mut self, tenant: usize) {
+    pub(super) fn finish(&mut self, tenant: usize, took: Took) {
         self.take_back(tenant);
+        // What is shorter tells nothing.
+        if took.wall >= SLICE / 4 {
+            let lost = took.wall.saturating_sub(took.cpu) * 1024 / took.wall;
+            self.squeeze = (self.squeeze * 15 + lost) / 16;
+        }
     }
 
     /// A request that waited, or was called, has gone.

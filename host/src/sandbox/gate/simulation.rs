@@ -34,9 +34,8 @@ impl World {
     /// Starts whoever may. Nobody runs but in turns, so there is none to let pass for long.
     fn start(&mut self, mut slice: impl FnMut(usize) -> Nanos) {
         while let Some(ticket) = self.policy.call(self.now) {
-            let mut passed = None;
             let started = loop {
-                match self.policy.start(ticket, &mut passed, self.now) {
+                match self.policy.start(ticket, self.now) {
                     Start::Again => {}
                     started => break started,
                 }
@@ -56,7 +55,7 @@ impl World {
         let (end, slice, tenant) = self.turns.swap_remove(next);
         self.now = end;
         self.tenants[tenant].charge(slice);
-        self.policy.finish(tenant);
+        self.policy.finish(tenant, Took::default());
         self.wait(tenant);
         (tenant, slice)
     }
@@ -161,7 +160,7 @@ proptest! {
                 3 => policy.see(tenant, now),
                 4 if !called.is_empty() => {
                     let (ticket, tenant) = called.swap_remove(index.index(called.len()));
-                    match policy.start(ticket, &mut None, now) {
+                    match policy.start(ticket, now) {
                         Start::Go => running.push(tenant),
                         Start::Back => queued.push((ticket, tenant)),
                         Start::Again => called.push((ticket, tenant)),
@@ -171,7 +170,7 @@ proptest! {
                 5 if !running.is_empty() => {
                     let tenant = running.swap_remove(index.index(running.len()));
                     tenants[tenant].charge(time.min(SLICE));
-                    policy.finish(tenant);
+                    policy.finish(tenant, Took::default());
                 }
                 6 if !queued.is_empty() => {
                     let (ticket, tenant) = queued.swap_remove(index.index(queued.len()));
@@ -194,7 +193,7 @@ proptest! {
             prop_assert!(out <= workers);
             prop_assert!(queued.is_empty() || out >= (workers - 1).max(1), "somebody waits beside a free permit");
         }
-        running.into_iter().for_each(|tenant| policy.finish(tenant));
+        running.into_iter().for_each(|tenant| policy.finish(tenant, Took::default()));
         called.into_iter().chain(queued).for_each(|(ticket, tenant)| policy.leave(ticket, tenant));
         prop_assert_eq!(policy.counts(), (0, 0));
     }
@@ -258,9 +257,9 @@ fn a_lone_tenant_has_all_cores_and_makes_room_when_another_comes() {
     }
     assert!(policy.call(0).is_some() && policy.call(0).is_some() && policy.call(0).is_none());
     policy.see(other.id, 0);
-    policy.finish(busy.id);
+    policy.finish(busy.id, Took::default());
     assert_eq!(policy.call(0), None, "one core is kept for the other");
-    policy.finish(busy.id);
+    policy.finish(busy.id, Took::default());
     assert!(policy.call(0).is_some());
     policy.wait(other.id, 0);
     assert!(policy.call(0).is_some(), "both are at the gate: nobody needs the core that is kept");
@@ -302,25 +301,48 @@ fn nobody_is_ahead_on_a_host_with_time_to_spare() {
     }
 }
 
-#[test]
-fn with_one_worker_short_requests_of_who_is_behind_pass_first() {
-    let mut policy = Policy::new(1);
-    let (busy, other) = (enrol(&mut policy, 100), enrol(&mut policy, 100));
-    busy.charge(500 * SLICE);
+/// A gate where `busy` is far before `other`, which is there, and has a request that is called.
+fn ahead(policy: &mut Policy) -> (Arc<Tenant>, Arc<Tenant>, Ticket) {
+    let (busy, other) = (enrol(policy, 100), enrol(policy, 100));
+    busy.charge(SECOND);
+    other.charge(SLICE);
     policy.see(busy.id, 0);
     policy.see(other.id, 0);
     let ticket = policy.wait(busy.id, 0);
     assert_eq!(policy.call(0), Some(ticket));
-    let mut passed = None;
-    assert_eq!(policy.start(ticket, &mut passed, 0), Start::Again, "it may be about to run");
-    other.charge(SLICE / 100);
-    assert_eq!(policy.start(ticket, &mut passed, 0), Start::Again, "it ran");
-    assert_eq!(policy.start(ticket, &mut passed, 0), Start::Go, "it did not");
-    policy.finish(busy.id);
-    other.charge(1_000 * SLICE);
+    (busy, other, ticket)
+}
+
+#[test]
+fn with_one_worker_short_requests_of_who_is_behind_pass_first() {
+    let mut policy = Policy::new(1);
+    let (busy, other, ticket) = ahead(&mut policy);
+    assert_eq!(policy.start(ticket, 0), Start::Again, "it ran");
+    other.charge(SLICE);
+    assert_eq!(policy.start(ticket, 0), Start::Again, "it ran once more");
+    assert_eq!(policy.start(ticket, 0), Start::Go, "it did not");
+    policy.finish(busy.id, Took::default());
+    other.charge(2 * SECOND);
     let ticket = policy.wait(busy.id, 0);
     assert_eq!(policy.call(0), Some(ticket));
-    assert_eq!(policy.start(ticket, &mut None, 0), Start::Go, "it is behind no more");
+    assert_eq!(policy.start(ticket, 0), Start::Go, "it is behind no more");
+}
+
+#[test]
+fn with_more_workers_they_pass_first_only_where_cores_are_short() {
+    for (wall, start) in [(SLICE, Start::Go), (2 * SLICE, Start::Again)] {
+        let mut policy = Policy::new(4);
+        let (busy, other, ticket) = ahead(&mut policy);
+        let mut next = ticket;
+        for _ in 0..20 {
+            while policy.start(next, 0) != Start::Go {}
+            policy.finish(busy.id, Took { wall, cpu: SLICE });
+            next = policy.wait(busy.id, 0);
+            assert_eq!(policy.call(0), Some(next));
+        }
+        other.charge(SLICE / 10);
+        assert_eq!(policy.start(next, 0), start, "turns of 1 ms take {wall} ns");
+    }
 }
 
 #[test]
@@ -333,6 +355,6 @@ fn a_request_that_is_called_and_does_not_come_keeps_nobody_else_out() {
     assert_eq!(policy.call(SECOND), None);
     policy.see(tenant.id, SECOND);
     assert_eq!(policy.call(SECOND), Some(next));
-    assert_eq!(policy.start(absent, &mut None, SECOND), Start::Lost);
-    assert_eq!(policy.start(next, &mut None, SECOND), Start::Go);
+    assert_eq!(policy.start(absent, SECOND), Start::Lost);
+    assert_eq!(policy.start(next, SECOND), Start::Go);
 }

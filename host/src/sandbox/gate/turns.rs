@@ -4,15 +4,16 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pin_project_lite::pin_project;
+use tokio::time::Sleep;
 
-use crate::sandbox::epoch::Ticker;
+use crate::sandbox::epoch::{TICK, Ticker};
 use crate::sandbox::meter::Meter;
 
 use super::Seat;
-use super::policy::{self, SLICE, Start, Ticket};
+use super::policy::{self, SLICE, Start, Ticket, Took};
 
 pin_project! {
     /// Polls a guest when it may run, charges each poll to its request, app and tenant, and keeps the
@@ -42,14 +43,18 @@ impl<F: Future> Future for InTurns<'_, F> {
         if !this.place.enter(now, this.meter, context.waker()) {
             return Poll::Pending;
         }
-        let polled = {
+        let (polled, cpu) = {
             let _running = this.ticker.enter();
             let before = this.meter.begin_poll(now, context.waker());
+            if matches!(this.place.standing, Standing::Turn) {
+                this.meter.begin_turn();
+            }
             let polled = this.guest.poll(context);
-            this.place.seat.charge(this.meter.end_poll() - before);
-            polled
+            let cpu = this.meter.end_poll() - before;
+            this.place.seat.charge(cpu);
+            (polled, cpu)
         };
-        this.place.exit(polled.is_pending() && this.meter.is_paused(), context.waker());
+        this.place.exit(polled.is_pending() && this.meter.is_paused(), (now, cpu), context.waker());
         polled
     }
 }
@@ -78,18 +83,16 @@ enum Standing {
 
 /// One turn after the other must not keep a worker from all else. So whoever is called first has tokio
 /// ask the network what came, and then goes to the end of the line of tasks that this has woken.
-#[derive(Clone, Copy, Debug)]
-struct Passing {
-    stage: Stage,
-    /// The policy's own.
-    passed: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Stage {
+#[derive(Debug)]
+enum Passing {
     Network,
     Line,
+    /// The same where there are workers enough, but not cores.
+    Cores(Pin<Box<Sleep>>),
 }
+
+/// How long to leave a core to others; tokio's timers are no finer.
+const LEAVE: Duration = TICK;
 
 impl Place<'_> {
     /// Whether the guest may be polled now. If not, its task will be woken.
@@ -98,7 +101,7 @@ impl Place<'_> {
         if tenant.seen.load(Ordering::Relaxed) != policy::window(gate.nanos(now)) {
             gate.see(tenant);
         }
-        match self.standing {
+        match &mut self.standing {
             Standing::New if !tenant.ahead.load(Ordering::Relaxed) => {
                 self.standing = Standing::Inline;
                 true
@@ -106,41 +109,51 @@ impl Place<'_> {
             // A guest that waits often may get past every tick.
             Standing::Inline if meter.spent() < SLICE => true,
             Standing::New | Standing::Inline | Standing::Demoted => self.join(waker),
-            Standing::Waiting(ticket) => self.look(ticket, waker),
-            Standing::Called(ticket, passing) => match passing.stage {
-                Stage::Network => {
-                    self.standing = Standing::Called(ticket, Passing { stage: Stage::Line, ..passing });
-                    // A task that wakes itself goes to the end of the line.
-                    waker.wake_by_ref();
-                    false
+            Standing::Waiting(ticket) => {
+                let ticket = *ticket;
+                self.look(ticket, waker)
+            }
+            Standing::Called(ticket, passing) => {
+                let ticket = *ticket;
+                match passing {
+                    Passing::Network => {
+                        self.standing = Standing::Called(ticket, Passing::Line);
+                        // A task that wakes itself goes to the end of the line.
+                        waker.wake_by_ref();
+                        false
+                    }
+                    Passing::Cores(sleep) => {
+                        sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready() && self.start(ticket, waker)
+                    }
+                    Passing::Line => self.start(ticket, waker),
                 }
-                Stage::Line => self.start(ticket, passing.passed, waker),
-            },
+            }
             // Left over from a poll that panicked.
             Standing::Turn => true,
         }
     }
 
     /// The guest was polled; `is_paused` if its slice is over.
-    fn exit(&mut self, is_paused: bool, waker: &Waker) {
+    fn exit(&mut self, is_paused: bool, (began, cpu): (Instant, u64), waker: &Waker) {
         let Seat { gate, tenant, .. } = self.seat;
         let had_turn = matches!(self.standing, Standing::Turn);
+        let took = had_turn.then(|| Took { wall: gate.nanos(Instant::now()) - gate.nanos(began), cpu });
         if is_paused {
-            match gate.wait(tenant, had_turn, waker) {
-                (ticket, true) => self.let_pass(ticket, None, waker),
+            match gate.wait(tenant, took, waker) {
+                (ticket, true) => self.let_pass(ticket, waker),
                 (ticket, false) => self.standing = Standing::Waiting(ticket),
             }
-        } else if had_turn {
+        } else if let Some(took) = took {
             self.standing = Standing::Demoted;
-            gate.finish(tenant);
+            gate.finish(tenant, took);
         }
     }
 
     /// Comes to the gate from elsewhere, and goes through at once if nobody is there.
     fn join(&mut self, waker: &Waker) -> bool {
-        match self.seat.gate.wait(&self.seat.tenant, false, waker) {
+        match self.seat.gate.wait(&self.seat.tenant, None, waker) {
             // Its task was in line with all others just now.
-            (ticket, true) => self.start(ticket, None, waker),
+            (ticket, true) => self.start(ticket, waker),
             (ticket, false) => {
                 self.standing = Standing::Waiting(ticket);
                 false
@@ -151,28 +164,34 @@ impl Place<'_> {
     /// Woken while it waits, by its call or by something else.
     fn look(&mut self, ticket: Ticket, waker: &Waker) -> bool {
         match self.seat.gate.look(ticket, waker) {
-            Some(true) => self.let_pass(ticket, None, waker),
+            Some(true) => self.let_pass(ticket, waker),
             Some(false) => {}
             None => return self.join(waker),
         }
         false
     }
 
-    fn start(&mut self, ticket: Ticket, mut passed: Option<u64>, waker: &Waker) -> bool {
-        match self.seat.gate.start(ticket, &mut passed, waker) {
+    fn start(&mut self, ticket: Ticket, waker: &Waker) -> bool {
+        match self.seat.gate.start(ticket, waker) {
             Start::Go => {
                 self.standing = Standing::Turn;
                 return true;
             }
-            Start::Again => self.let_pass(ticket, passed, waker),
+            Start::Again if self.seat.gate.workers == 1 => self.let_pass(ticket, waker),
+            Start::Again => {
+                let mut sleep = Box::pin(tokio::time::sleep(LEAVE));
+                // Its time is not over yet; this has the task woken when it is.
+                let _ = sleep.as_mut().poll(&mut Context::from_waker(waker));
+                self.standing = Standing::Called(ticket, Passing::Cores(sleep));
+            }
             Start::Back => self.standing = Standing::Waiting(ticket),
             Start::Lost => return self.join(waker),
         }
         false
     }
 
-    fn let_pass(&mut self, ticket: Ticket, passed: Option<u64>, waker: &Waker) {
-        self.standing = Standing::Called(ticket, Passing { stage: Stage::Network, passed });
+    fn let_pass(&mut self, ticket: Ticket, waker: &Waker) {
+        self.standing = Standing::Called(ticket, Passing::Network);
         // Tokio wakes whoever yields after it has asked the network. One poll is all it takes.
         let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(waker));
     }
@@ -186,7 +205,7 @@ impl Drop for Place<'_> {
             Standing::Waiting(ticket) | Standing::Called(ticket, _) => {
                 gate.leave(ticket, tenant);
             }
-            Standing::Turn => gate.finish(tenant),
+            Standing::Turn => gate.finish(tenant, Took::default()),
         }
     }
 }
