@@ -8,29 +8,27 @@ pub(super) fn push_text(line: &mut String, bytes: &[u8]) {
     if plain && let Ok(text) = std::str::from_utf8(bytes) {
         return line.push_str(text);
     }
-    for &byte in bytes {
-        match byte {
-            b'"' => line.push_str("\\\""),
-            b'\\' => line.push_str("\\\\"),
-            b' '..=b'~' => line.push(char::from(byte)),
-            _ => push_hex(line, "\\x", byte),
-        }
-    }
+    push_escaped(line, bytes, "\\x");
 }
 
 /// Appends `bytes` as a JSON string, quotes and all. Each byte past ASCII is one char, U+0080 to
 /// U+00FF, as in a native string, so that bytes that are not text survive.
 pub(super) fn push_json(line: &mut String, bytes: &[u8]) {
     line.push('"');
+    push_escaped(line, bytes, "\\u00");
+    line.push('"');
+}
+
+/// Appends `bytes`; what is not printable ASCII stands as two hexadecimal digits behind `escape`.
+fn push_escaped(line: &mut String, bytes: &[u8], escape: &str) {
     for &byte in bytes {
         match byte {
             b'"' => line.push_str("\\\""),
             b'\\' => line.push_str("\\\\"),
             b' '..=b'~' => line.push(char::from(byte)),
-            _ => push_hex(line, "\\u00", byte),
+            _ => push_hex(line, escape, byte),
         }
     }
-    line.push('"');
 }
 
 fn push_hex(line: &mut String, prefix: &str, byte: u8) {
