@@ -47,8 +47,9 @@ impl Rate {
 
     /// Requests served per second of late; none if that is not known yet.
     fn per_second(&self, now: Instant) -> Option<f64> {
-        let served = self.served.load(Ordering::Relaxed);
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        // Within the lock, so that nobody notes a later count before this one is looked at.
+        let served = self.served.load(Ordering::Relaxed);
         let elapsed = window.map(|window| now.saturating_duration_since(window.since));
         match (*window, elapsed) {
             (Some(current), Some(elapsed)) if elapsed < SECOND => current.per_second,
