@@ -25,7 +25,7 @@ use crate::sandbox::instance::Instance;
 use quota::{Quota, Share};
 use rate::Rate;
 use rest::Rest;
-use slots::Rests;
+use slots::{Rests, Retired};
 use warm::Demand;
 
 pub(crate) use quota::Quotas;
@@ -247,9 +247,9 @@ impl<I: Send + std::fmt::Debug + 'static> Pool<I> {
 }
 
 impl<I: Send + std::fmt::Debug + 'static> Rests for Pool<I> {
-    fn give_way(&self) -> bool {
-        let retired = self.rest().pop_oldest();
-        retired.is_some()
+    fn give_way(&self) -> Option<Retired> {
+        let retired = self.rest().pop_oldest()?;
+        Some(Box::new(retired))
     }
 
     fn reap(&self, now: Instant) -> usize {

@@ -1,5 +1,6 @@
 //! The slots of all apps together: what the pooling allocator has reserved.
 
+use std::any::Any;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -32,10 +33,13 @@ struct Pools {
     next: usize,
 }
 
+/// An instance that has to go.
+pub(super) type Retired = Box<dyn Any + Send>;
+
 /// A pool, as far as its instances at rest go.
 pub(super) trait Rests: Debug + Send + Sync {
-    /// Frees the slot of one instance at rest, if there is any.
-    fn give_way(&self) -> bool;
+    /// Takes out one instance at rest, if there is any; its slot is free once it is dropped.
+    fn give_way(&self) -> Option<Retired>;
 
     /// Drops the instances that have rested for too long; how many rest on.
     fn reap(&self, now: Instant) -> usize;
@@ -121,17 +125,21 @@ impl Slots {
     }
 
     fn retire_one(&self) {
+        // Dropped while nothing is locked: to give back a large memory takes its time.
+        drop(self.next_to_go());
+    }
+
+    fn next_to_go(&self) -> Option<Retired> {
         let mut pools = self.pools();
         let count = pools.all.len();
         for step in 0..count {
             let index = (pools.next + step) % count;
-            if let Some(pool) = pools.all[index].upgrade()
-                && pool.give_way()
-            {
+            if let Some(retired) = pools.all[index].upgrade().and_then(|pool| pool.give_way()) {
                 pools.next = index + 1;
-                return;
+                return Some(retired);
             }
         }
+        None
     }
 
     fn live_pools(&self) -> Vec<Arc<dyn Rests>> {
@@ -140,5 +148,50 @@ impl Slots {
 
     fn pools(&self) -> std::sync::MutexGuard<'_, Pools> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A pool of one instance that tells how its end was.
+    #[derive(Debug)]
+    struct One {
+        slots: Weak<Slots>,
+        was_locked: Arc<Mutex<Option<bool>>>,
+    }
+
+    struct Instance {
+        slots: Weak<Slots>,
+        was_locked: Arc<Mutex<Option<bool>>>,
+    }
+
+    impl Rests for One {
+        fn give_way(&self) -> Option<Retired> {
+            Some(Box::new(Instance { slots: Weak::clone(&self.slots), was_locked: Arc::clone(&self.was_locked) }))
+        }
+
+        fn reap(&self, _now: Instant) -> usize {
+            0
+        }
+    }
+
+    impl Drop for Instance {
+        fn drop(&mut self) {
+            let locked = self.slots.upgrade().map(|slots| slots.pools.try_lock().is_err());
+            *self.was_locked.lock().unwrap() = locked;
+        }
+    }
+
+    #[test]
+    fn nobody_waits_while_an_instance_is_dropped() {
+        let slots = Arc::new(Slots::new(1));
+        let was_locked = Arc::default();
+        let pool = Arc::new(One { slots: Arc::downgrade(&slots), was_locked: Arc::clone(&was_locked) });
+        let weak: Weak<dyn Rests> = Arc::downgrade(&(Arc::clone(&pool) as Arc<dyn Rests>));
+        slots.register(weak);
+        slots.retire_one();
+        assert_eq!(*was_locked.lock().unwrap(), Some(false));
     }
 }
