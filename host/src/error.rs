@@ -98,7 +98,8 @@ impl Error {
             Self::NoRoute => Blame::Route,
             Self::HostFull(_) | Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => Blame::Capacity,
             Self::Guest(Fault::ClientLeft) => Blame::Client,
-            Self::Guest(Fault::Instantiate(_) | Fault::Spool(_)) | Self::Body(BodyError::Spool(_)) => Blame::Host,
+            Self::Guest(Fault::Instantiate(_) | Fault::Spool(_) | Fault::Bundle(_))
+            | Self::Body(BodyError::Spool(_)) => Blame::Host,
             Self::Guest(_) => Blame::Guest,
         }
     }
@@ -152,6 +153,7 @@ fn fault_status(fault: &Fault) -> StatusCode {
         | Fault::OutOfMemory(_)
         | Fault::Exit(_)
         | Fault::Spool(_)
+        | Fault::Bundle(_)
         | Fault::Instantiate(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! The modules in reading order: [`gateway`] tells the story of one request. Its leaves are pure:
 //! [`request_check`], [`router`], [`environ`], [`head`], [`error`]. What passes between them:
-//! [`input`], [`reply`], [`client`], [`visit`]; [`requests`] counts them. On one side is [`net`],
+//! [`input`], [`reply`], [`client`], [`visit`]; [`requests`] counts them. What an app
+//! brings along besides its code is read by [`bundle`]. On one side is [`net`],
 //! which knows hyper; on the other [`sandbox`], which knows wasmtime. [`host`] puts them together from
 //! a [`config`].
 //!
@@ -15,6 +16,7 @@
 
 pub mod access_log;
 pub mod authority;
+pub mod bundle;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -125,10 +125,17 @@ limits! {
         /// Size of a `.wasm` file.
         /// An interpreter with its libraries takes some 40 MiB.
         component_max: Size = Size::from_mib(256), from Size::from_bytes(8);
+        /// Bytes of an app's bundle once it is unpacked.
+        /// Templates and assets of a large site; what is larger is media, and belongs on a server of its own.
+        bundle_max: Size = Size::from_mib(256), from Size::ZERO;
+        /// Files and folders in an app's bundle.
+        /// A framework with its translations and assets has some thousand.
+        bundle_files_max: u32 = 20_000, from 0;
         /// Bytes of compiled code that is loaded, with what it takes besides; the apps that were called longest ago go
         /// first. A thousand small apps, or some interpreters; it takes 0.2 ms to load the one, 5 ms the other.
         code_max: Size = Size::from_mib(512), from Size::ZERO;
-        /// Bytes of the compile cache; the files that were not used for longest go first. 0 keeps none.
+        /// Bytes of the compile cache, and as many again of unpacked bundles; what was not used for longest goes
+        /// first. 0 keeps none that is not in use.
         cache_max: Size = Size::from_gib(8), from Size::ZERO;
         /// CPU time that compiling one component may take, all threads together.
         /// Far over the 11 s of wall time that an interpreter took to compile.

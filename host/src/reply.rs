@@ -1,5 +1,7 @@
 //! What a guest answers, on its way to the client.
 
+mod file;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,6 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Client;
 use crate::head::Head;
+
+pub use file::FilePart;
 
 /// A committed head and the body that belongs to it.
 #[derive(Debug)]
@@ -26,6 +30,8 @@ pub enum ReplyBody {
     Whole(Bytes),
     /// The answer to HEAD, 204 or 304: nothing follows the head.
     None,
+    /// The guest has returned; the rest is read as it is sent.
+    File(FilePart),
     /// The guest is still running.
     Stream(BodyStream),
 }
@@ -43,9 +49,20 @@ pub struct BodyStream {
     chunks: mpsc::Receiver<Bytes>,
     /// The last bytes, or the cut. Sent when the guest has returned, past the bounded channel, so
     /// that a slow client holds no instance for the sake of the last chunk.
-    end: oneshot::Receiver<Result<Bytes, Cut>>,
+    end: oneshot::Receiver<Result<Last, Cut>>,
+    /// A file that is the last of it, once the guest has returned.
+    file: Option<FilePart>,
     client: Arc<Client>,
     ended: bool,
+}
+
+/// What a guest returned after it had written.
+#[derive(Debug)]
+pub enum Last {
+    /// Bytes, which may be none.
+    Bytes(Bytes),
+    /// A part of a file.
+    File(FilePart),
 }
 
 /// The guest's side of a [`BodyStream`].
@@ -54,7 +71,7 @@ pub struct BodySender {
     /// Accepts a chunk once there is room: the guest's back-pressure.
     pub chunks: mpsc::Sender<Bytes>,
     /// Ends the body; dropping it unused cuts it.
-    pub end: oneshot::Sender<Result<Bytes, Cut>>,
+    pub end: oneshot::Sender<Result<Last, Cut>>,
 }
 
 /// Chunks that wait for the client before a write blocks. Two, so that the guest can make the next
@@ -66,11 +83,14 @@ impl BodyStream {
     pub fn channel(client: Arc<Client>) -> (BodySender, Self) {
         let (chunk_sender, chunks) = mpsc::channel(CHUNKS_MAX);
         let (end_sender, end) = oneshot::channel();
-        (BodySender { chunks: chunk_sender, end: end_sender }, Self { chunks, end, client, ended: false })
+        (BodySender { chunks: chunk_sender, end: end_sender }, Self { chunks, end, file: None, client, ended: false })
     }
 
     /// The next chunk, never empty; `None` at the proper end of the body.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        if let Some(file) = &mut self.file {
+            return file.poll_next(context);
+        }
         if self.ended {
             return Poll::Ready(None);
         }
@@ -80,10 +100,12 @@ impl BodyStream {
         // A sender dropped without a word is a guest that is gone: a cut like any other.
         let end = ready!(Pin::new(&mut self.end).poll(context)).unwrap_or(Err(Cut));
         self.ended = true;
-        Poll::Ready(match end {
-            Ok(last) if last.is_empty() => None,
-            last => Some(last),
-        })
+        match end {
+            Ok(Last::Bytes(last)) if last.is_empty() => Poll::Ready(None),
+            Ok(Last::Bytes(last)) => Poll::Ready(Some(Ok(last))),
+            Ok(Last::File(file)) => self.file.insert(file).poll_next(context),
+            Err(Cut) => Poll::Ready(Some(Err(Cut))),
+        }
     }
 }
 
@@ -109,7 +131,7 @@ mod tests {
     async fn chunks_come_in_order_and_the_last_one_comes_last() {
         let (sender, mut stream) = BodyStream::channel(Arc::default());
         sender.chunks.send("a".into()).await.unwrap();
-        sender.end.send(Ok("z".into())).unwrap();
+        sender.end.send(Ok(Last::Bytes("z".into()))).unwrap();
         drop(sender.chunks);
         assert_eq!(next(&mut stream).await, Some(Ok("a".into())));
         assert_eq!(next(&mut stream).await, Some(Ok("z".into())));
@@ -138,7 +160,7 @@ mod tests {
     async fn dropping_a_finished_stream_means_nothing() {
         let client = Arc::new(Client::default());
         let (sender, mut stream) = BodyStream::channel(Arc::clone(&client));
-        sender.end.send(Ok(Bytes::new())).unwrap();
+        sender.end.send(Ok(Last::Bytes(Bytes::new()))).unwrap();
         drop(sender.chunks);
         assert_eq!(next(&mut stream).await, None);
         drop(stream);

@@ -46,6 +46,8 @@ const TESTED: &[(&str, fn())] = &[
     ("component-max", crate::limits_of_host::component_max),
     ("code-max", crate::density::code_that_does_not_fit_is_dropped_and_loaded_again),
     ("cache-max", crate::limits_of_host::cache_max),
+    ("bundle-max", crate::bundle::bundle_max),
+    ("bundle-files-max", crate::bundle::bundle_files_max),
     ("compile-cpu-max", crate::limits_of_host::compile_cpu_max),
     ("compile-wall-max", crate::limits_of_host::compile_wall_max),
     ("compile-memory-max", crate::limits_of_host::compile_memory_max),

@@ -6,6 +6,9 @@
 
 mod access_log;
 mod blame;
+mod bundle;
+mod bundle_asks;
+mod bundle_files;
 mod cache;
 mod cli;
 mod cli_bad_input;

@@ -11,10 +11,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::bundle::store::StoreError;
+use crate::bundle::unpack::UnpackError;
 use crate::config::{ConfigError, Problem};
 use crate::host::StartError;
 use crate::sandbox::apps::LoadError;
-use crate::sandbox::prepare::{self, PrepareError, Refusal};
+use crate::sandbox::prepare::{self, PackageError, PrepareError, Refusal};
 use crate::telemetry::{self, Flush, LogFormat};
 use crate::text::printable;
 
@@ -83,7 +85,9 @@ impl CliError {
             Self::Start(StartError::Workshop(error) | StartError::Load(LoadError::Prepare { error, .. })) => {
                 prepare_code(error)
             }
-            Self::Start(StartError::Load(LoadError::Grant { .. })) => exit::BAD_CONFIG,
+            Self::Start(StartError::Load(LoadError::Grant { .. } | LoadError::Mount { .. })) => exit::BAD_CONFIG,
+            // It passes when the other ends.
+            Self::Start(StartError::Load(LoadError::Claimed { .. })) => exit::UNAVAILABLE,
             Self::Start(StartError::Load(LoadError::Files { .. })) => exit::OS,
             Self::Start(StartError::Load(LoadError::Engine(_))) => exit::SOFTWARE,
             Self::Usage(_) => exit::USAGE,
@@ -109,6 +113,11 @@ fn prepare_code(error: &PrepareError) -> u8 {
         PrepareError::TooLarge { .. } | PrepareError::Refused { .. } | PrepareError::Child { .. } => {
             exit::BAD_COMPONENT
         }
+        PrepareError::Package {
+            error: PackageError::Bundle(StoreError::Folder { .. } | StoreError::Unpack(UnpackError::Write(_))),
+            ..
+        } => exit::CANNOT_CREATE,
+        PrepareError::Package { .. } => exit::BAD_COMPONENT,
         PrepareError::Cache(_) => exit::CANNOT_CREATE,
     }
 }

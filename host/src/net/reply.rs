@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::head::Head;
 use crate::net::io::InFlight;
 use crate::net::progress::Progress;
-use crate::reply::{BodyStream, Cut, Reply, ReplyBody};
+use crate::reply::{BodyStream, Cut, FilePart, Reply, ReplyBody};
 use crate::request_id::{self, RequestId};
 use crate::visit::Visit;
 
@@ -36,13 +36,20 @@ enum Rest {
     None,
     Whole(Bytes),
     Stream {
-        stream: BodyStream,
+        stream: Source,
         /// What is left of its last chunk.
         rest: Bytes,
     },
     /// What was written before the cut is still with hyper, which drops it when the body fails: this
     /// lets it be sent first.
     Cut(Pin<Box<Sleep>>),
+}
+
+/// What a body comes from piece by piece.
+#[derive(Debug)]
+enum Source {
+    Guest(BodyStream),
+    File(FilePart),
 }
 
 /// Bytes that are handed over at once in HTTP/2, about one frame of them. hyper asks for more as soon as the
@@ -61,7 +68,8 @@ pub fn response(mut reply: Reply, mut visit: Box<Visit>, in_flight: Option<InFli
     let rest = match reply.body {
         ReplyBody::Whole(bytes) => Rest::Whole(bytes),
         ReplyBody::None => Rest::None,
-        ReplyBody::Stream(stream) => Rest::Stream { stream, rest: Bytes::new() },
+        ReplyBody::File(part) => Rest::Stream { stream: Source::File(part), rest: Bytes::new() },
+        ReplyBody::Stream(stream) => Rest::Stream { stream: Source::Guest(stream), rest: Bytes::new() },
     };
     let mut response = Response::new(OutgoingBody { rest, visit, in_flight, progress: Arc::default() });
     *response.status_mut() = status;
@@ -132,6 +140,15 @@ impl OutgoingBody {
     }
 }
 
+impl Source {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        match self {
+            Self::Guest(stream) => stream.poll_next(context),
+            Self::File(part) => part.poll_next(context),
+        }
+    }
+}
+
 /// The next piece of `bytes`, which are left with the rest; none if there are no more.
 fn piece(bytes: &mut Bytes, most: usize) -> Option<Bytes> {
     (!bytes.is_empty()).then(|| bytes.split_to(bytes.len().min(most)))
@@ -184,6 +201,8 @@ impl Body for OutgoingBody {
         match &self.rest {
             Rest::None => true,
             Rest::Whole(bytes) => bytes.is_empty(),
+            // hyper asks for no more than the length that it was told of.
+            Rest::Stream { stream: Source::File(part), rest } => part.left() == 0 && rest.is_empty(),
             Rest::Stream { .. } | Rest::Cut(_) => false,
         }
     }
@@ -192,6 +211,7 @@ impl Body for OutgoingBody {
         match &self.rest {
             Rest::None => SizeHint::with_exact(0),
             Rest::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Rest::Stream { stream: Source::File(part), rest } => SizeHint::with_exact(part.left() + rest.len() as u64),
             Rest::Stream { .. } | Rest::Cut(_) => SizeHint::default(),
         }
     }

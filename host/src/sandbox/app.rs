@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::bundle::Asks;
+use crate::bundle::store::Unpacked;
 use crate::client::Client;
-use crate::config::{AppName, RequestBody};
+use crate::config::{AppName, Grants, RequestBody};
 use crate::limits::AppLimits;
 use crate::sandbox::code::Code;
+use crate::sandbox::deploy::Claims;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::gate::{Seat, Tenant};
 use crate::sandbox::instance::Instance;
@@ -29,6 +32,8 @@ pub struct App {
     terms: Arc<Terms>,
     reuse: u32,
     request_body: RequestBody,
+    asks: Asks,
+    _claims: Claims,
     volume: Arc<Volume>,
     pool: Arc<Pool>,
     /// Instances made so far.
@@ -42,12 +47,15 @@ pub(crate) struct AppSettings {
     pub(crate) seat: Seat,
     pub(crate) reuse: u32,
     pub(crate) request_body: RequestBody,
+    pub(crate) asks: Asks,
+    pub(crate) claims: Claims,
 }
 
 impl App {
     pub(crate) fn new(settings: AppSettings, terms: Arc<Terms>, volume: Arc<Volume>, pool: Arc<Pool>) -> Self {
-        let AppSettings { name, seat, reuse, request_body } = settings;
-        Self { name, seat, terms, reuse, request_body, volume, pool, made: AtomicU32::new(0) }
+        let AppSettings { name, seat, reuse, request_body, asks, claims } = settings;
+        let made = AtomicU32::new(0);
+        Self { name, seat, terms, reuse, request_body, asks, _claims: claims, volume, pool, made }
     }
 
     /// The app's name, unique on its host.
@@ -78,6 +86,21 @@ impl App {
     /// The environment it was given.
     pub fn env(&self) -> &BTreeMap<String, String> {
         &self.terms.grants.env
+    }
+
+    /// What its author asks for, granted or not.
+    pub fn asks(&self) -> &Asks {
+        &self.asks
+    }
+
+    /// The files that it brought along.
+    pub fn bundle(&self) -> Option<&Unpacked> {
+        self.terms.mounts.bundle().map(Arc::as_ref)
+    }
+
+    /// What it was granted.
+    pub fn grants(&self) -> &Grants {
+        &self.terms.grants
     }
 
     /// Requests that one instance serves, at most.

@@ -10,10 +10,13 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use rustix::process::{Resource, getrlimit};
 
+use crate::bundle::Asks;
+use crate::bundle::mounts::MountError;
 use crate::config::{AppConfig, AppName, Config, TenantName, Warm};
 use crate::limits::{AppLimits, Size};
 use crate::sandbox::app::{App, AppSettings};
 use crate::sandbox::code::Serving;
+use crate::sandbox::deploy::{self, Claims, Deployed, deploy};
 use crate::sandbox::engine::{self, Needs, PoolPlan};
 use crate::sandbox::epoch::Ticker;
 use crate::sandbox::gate::{Gate, Seat, Tenant};
@@ -23,7 +26,6 @@ use crate::sandbox::prepare::{Artifact, PrepareError, Refusal, Workshop};
 use crate::sandbox::reset::SlotReset;
 use crate::sandbox::room::Room;
 use crate::sandbox::shelf::{Shelf, Volume};
-use crate::sandbox::store::Terms;
 use crate::sandbox::swap::Swaps;
 
 /// Why an app is not loaded.
@@ -46,6 +48,24 @@ pub enum LoadError {
         dir: PathBuf,
         /// What the operating system says.
         error: io::Error,
+    },
+    /// A directory that another app has for itself, or that this one must have for itself.
+    #[error("app {app}: the granted directory {dir}, {}; stop that one, or grant each a directory of its own", deploy::at_odds(*alone))]
+    Claimed {
+        /// The app.
+        app: AppName,
+        /// The directory.
+        dir: PathBuf,
+        /// Whether it is this app that must be alone.
+        alone: bool,
+    },
+    /// Its bundle cannot be where it has to be.
+    #[error("app {app}: {error}")]
+    Mount {
+        /// The app.
+        app: AppName,
+        /// Why.
+        error: MountError,
     },
     /// There are more apps than files that may be open.
     #[error(
@@ -87,38 +107,35 @@ impl Apps {
     /// # Errors
     /// [`LoadError`] of the first app that cannot be served.
     pub async fn load(config: &Config, workshop: Workshop, log: &LogMaker) -> Result<Self, LoadError> {
-        let configs = &config.apps;
-        check_files(configs.len(), config.limits.code_max)?;
+        check_files(config)?;
         let workshop = Arc::new(workshop);
-        let terms: Vec<_> = configs.iter().map(terms).collect::<Result<_, _>>()?;
-        let artifacts = prepare(configs, &terms, &workshop, log).await?;
-        for (config, artifact) in configs.iter().zip(&artifacts) {
-            check_memory(config, artifact)?;
+        let deployed = deploy_all(&config.apps, &workshop, log).await?;
+        for app in &deployed {
+            check_memory(&app.config, &app.artifact)?;
         }
 
         let swaps = Swaps::of_this_machine();
         let room = Room::of_this_machine();
-        let wants: Vec<_> = configs
-            .iter()
-            .zip(&artifacts)
-            .map(|(app, artifact)| Want::of(app, artifact, (room, config.limits.instances_max)))
-            .collect();
+        let most = config.limits.instances_max;
+        let wants: Vec<_> = deployed.iter().map(|app| Want::of(&app.config, &app.artifact, (room, most))).collect();
         let plan = plan(config, &wants, (room, SlotReset::choose(config.slot_reset, &swaps)));
         let shelf = Shelf::new(config.limits.code_max.bytes(), start_engine(&plan)?);
         let gate = Arc::new(Gate::new());
         let tenants = tenants(config, &gate);
         let slots = Arc::new(Slots::new(plan.instances()));
         let quotas = Quotas::new(&config.tenants);
-        let apps = configs.iter().zip(wants).zip(artifacts).zip(terms).map(|(((config, want), artifact), terms)| {
+        let apps = deployed.into_iter().zip(wants).map(|(app, want)| {
+            let config = &app.config;
             let quota = quotas.of(&config.tenant);
             let limits = AppLimits { concurrency_max: want.running, ..config.limits.clone() };
             let pool = Pool::new(&limits, want.warm, (Arc::clone(&slots), quota));
-            let volume = Volume::new(config.name.clone(), artifact, Arc::clone(&pool), Arc::clone(&shelf));
+            let volume = Volume::new(config.name.clone(), app.artifact, Arc::clone(&pool), Arc::clone(&shelf));
             let seat = Seat::new(Arc::clone(&gate), Arc::clone(&tenants[&config.tenant]));
-            Arc::new(App::new(settings(config, seat), terms, volume, pool))
+            let settings = settings(config, seat, (app.asks, app.claims));
+            Arc::new(App::new(settings, app.terms, volume, pool))
         });
         let apps: Vec<Arc<App>> = apps.collect();
-        for (app, config) in apps.iter().zip(configs) {
+        for (app, config) in apps.iter().zip(&config.apps) {
             try_app(app, &workshop, log(&config.name)).await.map_err(|refusal| refused(config, refusal))?;
         }
         Ok(Self { apps, tenants, shelf, plan, swaps, slots, _workshop: workshop })
@@ -206,19 +223,15 @@ impl SwapWatch {
     }
 }
 
-/// The artifacts of all apps, from the cache or made now.
-async fn prepare(
+/// Deploys all apps, some at a time.
+async fn deploy_all(
     configs: &[AppConfig],
-    terms: &[Arc<Terms>],
     workshop: &Arc<Workshop>,
     log: &LogMaker,
-) -> Result<Vec<Artifact>, LoadError> {
+) -> Result<Vec<Deployed>, LoadError> {
     let parallel = std::thread::available_parallelism().map_or(1, usize::from);
-    let prepared = configs.iter().zip(terms).map(|(config, terms)| {
-        let made = workshop.prepare(&config.component, terms, log(&config.name));
-        async move { made.await.map_err(|error| LoadError::Prepare { app: config.name.clone(), error }) }
-    });
-    stream::iter(prepared).buffered(parallel).try_collect().await
+    let deployed = configs.iter().map(|config| deploy(config, workshop, log(&config.name)));
+    stream::iter(deployed).buffered(parallel).try_collect().await
 }
 
 /// Makes one instance of an app, unless the cache knows that it can be made: it may know the component
@@ -232,10 +245,13 @@ async fn try_app(app: &App, workshop: &Workshop, log: Arc<dyn GuestLog>) -> Resu
     Ok(())
 }
 
-/// Each app keeps the file of its code open, and what is loaded of it another.
-fn check_files(apps: usize, code_max: Size) -> Result<(), LoadError> {
+/// Each app keeps the file of its code open, what is loaded of it another, and each of its directories two.
+/// Bundles are not known yet: too many of them are errors of their own.
+fn check_files(config: &Config) -> Result<(), LoadError> {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let needed = files_needed(apps as u64, code_max);
+    let apps = config.apps.len();
+    let dirs: usize = config.apps.iter().map(|app| app.grants.dirs.len()).sum();
+    let needed = files_needed(apps as u64, config.limits.code_max) + 2 * dirs as u64;
     if needed <= limit { Ok(()) } else { Err(LoadError::Files { apps, needed, limit }) }
 }
 
@@ -324,18 +340,6 @@ fn engine_error(error: wasmtime::Error) -> LoadError {
     LoadError::Engine(format!("{error:#}"))
 }
 
-/// The terms of an app, whose directories are opened once to see that they can.
-fn terms(config: &AppConfig) -> Result<Arc<Terms>, LoadError> {
-    for dir in &config.grants.dirs {
-        std::fs::read_dir(&dir.host).map_err(|error| LoadError::Grant {
-            app: config.name.clone(),
-            dir: dir.host.clone(),
-            error,
-        })?;
-    }
-    Ok(Arc::new(Terms { limits: config.limits.clone(), grants: config.grants.clone() }))
-}
-
 /// The owner of each app, known to the gate.
 fn tenants(config: &Config, gate: &Gate) -> BTreeMap<TenantName, Arc<Tenant>> {
     let mut tenants = BTreeMap::new();
@@ -347,8 +351,9 @@ fn tenants(config: &Config, gate: &Gate) -> BTreeMap<TenantName, Arc<Tenant>> {
     tenants
 }
 
-fn settings(config: &AppConfig, seat: Seat) -> AppSettings {
-    AppSettings { name: config.name.clone(), seat, reuse: config.reuse, request_body: config.request_body }
+fn settings(config: &AppConfig, seat: Seat, (asks, claims): (Asks, Claims)) -> AppSettings {
+    let (reuse, request_body) = (config.reuse, config.request_body);
+    AppSettings { name: config.name.clone(), seat, reuse, request_body, asks, claims }
 }
 
 #[cfg(test)]

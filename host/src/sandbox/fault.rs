@@ -37,6 +37,9 @@ pub enum Fault {
     /// The host could not read back the request body that it had spooled.
     #[error("the spooled request body cannot be read back, so the guest was stopped: {0}; check the disk of spool-dir")]
     Spool(String),
+    /// The host could not read the bundled file that the app returned.
+    #[error("{0}")]
+    Bundle(String),
     /// The host could not make an instance.
     #[error("cannot instantiate the component: {0}")]
     Instantiate(String),
@@ -74,6 +77,7 @@ impl Fault {
             Self::Misuse(_) => "misuse",
             Self::ClientLeft => "client-left",
             Self::Spool(_) => "spool-failed",
+            Self::Bundle(_) => "bundle-failed",
             Self::Instantiate(_) => "instantiate",
         }
     }

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::environ::Environ;
 use crate::head::{Head, HeadError};
 use crate::input::{Input, InputError};
-use crate::reply::{BodySender, BodyStream, Cut, Reply, ReplyBody};
+use crate::reply::{BodySender, BodyStream, Cut, Last, Reply, ReplyBody};
 use crate::sandbox::bindings::wasgi::gateway::gateway;
 use crate::sandbox::output::Channel;
 use crate::sandbox::start_response::{StartRefused, StartResponse, WriteRefused};
@@ -82,7 +82,7 @@ impl Outlet {
     }
 
     /// Ends a streamed body, with its last bytes or with a cut.
-    pub(crate) fn end(self, last: Result<Bytes, Cut>) {
+    pub(crate) fn end(self, last: Result<Last, Cut>) {
         if let Some(body) = self.body {
             drop(body.chunks);
             let _ = body.end.send(last);

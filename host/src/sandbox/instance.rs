@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wasmtime::Store;
 
+use crate::bundle::mounts::{Content, FileRefused};
 use crate::client::Client;
 use crate::environ::Environ;
 use crate::input::Input;
-use crate::limits::AppLimits;
-use crate::reply::{Cut, Reply, ReplyBody};
+use crate::reply::{Cut, Last, Reply, ReplyBody};
 use crate::sandbox::app::App;
 use crate::sandbox::bindings;
 use crate::sandbox::bindings::wasgi::gateway::gateway::Body;
@@ -29,7 +29,7 @@ use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Lease, Place, Start};
 use crate::sandbox::start_response::{Finish, Misuse};
-use crate::sandbox::store::{Guest, build_store};
+use crate::sandbox::store::{Guest, Terms, build_store};
 use crate::sandbox::wear::Wear;
 
 /// One live instantiation in one store.
@@ -227,14 +227,20 @@ impl Instance {
         let guest = self.store.data_mut();
         guest.output.end();
         let out_of_memory = guest.limiter.take_refused();
+        let terms = Arc::clone(&guest.terms);
         let Some(mut request) = guest.request.take() else { return Err(Misuse::NoHead(None).into()) };
-        let finished = returned
-            .map_err(|error| Fault::from_call(&error, out_of_memory))
-            .and_then(|body| Ok(finish(&mut request, body, &guest.terms.limits)?));
+        let finished = match returned {
+            Ok(body) => finish(&mut request, body, &terms).await,
+            Err(error) => Err(Fault::from_call(&error, out_of_memory)),
+        };
         match finished {
-            Ok((Finish::Whole(head), bytes)) => Ok(Some(whole(*head, bytes, head_only))),
-            Ok((Finish::Rest { send }, bytes)) => {
-                request.outlet.end(Ok(if send { bytes } else { Bytes::new() }));
+            Ok((Finish::Whole(head), content)) => Ok(Some(whole(*head, content, head_only))),
+            Ok((Finish::Rest { send }, content)) => {
+                request.outlet.end(Ok(match content {
+                    _ if !send => Last::Bytes(Bytes::new()),
+                    Content::Bytes(bytes) => Last::Bytes(bytes),
+                    Content::File(part) => Last::File(part),
+                }));
                 Ok(None)
             }
             Err(fault) => {
@@ -270,24 +276,36 @@ impl std::fmt::Debug for Instance {
 }
 
 /// Checks what the guest returned against its head.
-fn finish(request: &mut Request, body: Body, limits: &AppLimits) -> Result<(Finish, Bytes), Misuse> {
-    let bytes = match body {
-        Body::Bytes(bytes) => bytes,
-        Body::File(range) => return Err(Misuse::NoBundle(crate::text::printable(&range.path, 256))),
+async fn finish(request: &mut Request, body: Body, terms: &Terms) -> Result<(Finish, Content), Fault> {
+    let content = match body {
+        Body::Bytes(bytes) => {
+            let size = bytes.len() as u64;
+            if size > terms.limits.body_oneshot_max.bytes() {
+                return Err(Misuse::OneshotTooLarge { size }.into());
+            }
+            Content::Bytes(bytes.into())
+        }
+        Body::File(range) => match terms.mounts.part(&range.path, range.offset, range.length).await {
+            Ok(content) => content,
+            Err(error @ FileRefused::Unreadable { .. }) => return Err(Fault::Bundle(error.to_string())),
+            Err(refused) => return Err(Misuse::File(refused).into()),
+        },
     };
-    let size = bytes.len() as u64;
-    if size > limits.body_oneshot_max.bytes() {
-        return Err(Misuse::OneshotTooLarge { size });
-    }
-    Ok((request.response.finish(size)?, Bytes::from(bytes)))
+    Ok((request.response.finish(content.length())?, content))
 }
 
 /// A reply that is complete when the guest returns.
-fn whole(mut head: crate::head::Head, bytes: Bytes, head_only: bool) -> Reply {
-    if head_only && head.content_length.is_none() && !bytes.is_empty() && !head.forbids_body() {
-        // The length that GET would have had (rule 59), told although the body is not sent.
-        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+fn whole(mut head: crate::head::Head, content: Content, head_only: bool) -> Reply {
+    let is_empty = content.length() == 0;
+    // Told of what is not sent as it would be of GET's answer (rule 59); of bytes that are sent it is known anyhow.
+    let is_untold = head_only || matches!(content, Content::File(_));
+    if is_untold && head.content_length.is_none() && !is_empty && !head.forbids_body() {
+        head.headers.insert(CONTENT_LENGTH, HeaderValue::from(content.length()));
     }
-    let body = if head_only || head.forbids_body() { ReplyBody::None } else { ReplyBody::Whole(bytes) };
+    let body = match content {
+        _ if head_only || head.forbids_body() => ReplyBody::None,
+        Content::Bytes(bytes) => ReplyBody::Whole(bytes),
+        Content::File(part) => ReplyBody::File(part),
+    };
     Reply { head, body }
 }

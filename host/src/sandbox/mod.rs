@@ -1,13 +1,14 @@
 //! The sandbox: knows wasmtime, and nothing of the network's protocols.
 //!
 //! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`, `room`, `swap`) lives as long as the
-//! process; an *app* ([`app`], [`apps`], `code`, `shelf`, [`pool`], [`prepare`]) as long as its version is deployed; an
+//! process; an *app* ([`app`], [`apps`], `deploy`, `code`, `shelf`, [`pool`], [`prepare`]) as long as its version is deployed; an
 //! *instance* (`store`, [`instance`], `wear`) as long as the requests it serves.
 
 pub mod app;
 pub mod apps;
 mod bindings;
 mod code;
+mod deploy;
 pub(crate) mod engine;
 pub(crate) mod epoch;
 pub mod fault;

@@ -2,6 +2,7 @@
 //!
 //! Pure: it decides, `host_calls.rs` acts. Rule numbers are those of PEP 3333.
 
+use crate::bundle::mounts::FileRefused;
 use crate::head::{Head, HeadError};
 
 /// Where the response of one request stands.
@@ -96,9 +97,9 @@ pub enum Misuse {
         /// Its size in bytes.
         size: u64,
     },
-    /// A bundled file was returned.
-    #[error("the application returned the file {0:?}, but it has no bundle to serve files from")]
-    NoBundle(String),
+    /// A file was returned that its bundle does not have.
+    #[error(transparent)]
+    File(#[from] FileRefused),
 }
 
 impl StartResponse {

@@ -6,22 +6,44 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::bundle::mounts::Mounts;
 use crate::config::Grants;
 use crate::limits::AppLimits;
 use crate::sandbox::host_calls::Request;
 use crate::sandbox::limiter::MemoryLimiter;
 use crate::sandbox::meter::{AtTick, Meter};
 use crate::sandbox::output::{GuestLog, Output};
-use crate::sandbox::wasi;
+use crate::sandbox::wasi::{self, Files};
 use crate::sandbox::wear::Held;
 
-/// What all instances of an app share: what it may use and what it was granted.
+/// What all instances of an app share: what it may use, what it was granted and what it brought along.
 #[derive(Debug)]
 pub(crate) struct Terms {
     /// The limits of each of its instances and requests.
     pub(crate) limits: AppLimits,
     /// The environment and directories it was given.
     pub(crate) grants: Grants,
+    /// Its bundle. Empty where no requests are served.
+    pub(crate) mounts: Arc<Mounts>,
+    /// The directories of both, open.
+    pub(crate) files: Files,
+}
+
+impl Terms {
+    /// Opens the directories that were granted, and those of a bundle.
+    ///
+    /// # Errors
+    /// [`wasi::OpenError`].
+    pub(crate) fn open(limits: AppLimits, grants: Grants, mounts: Arc<Mounts>) -> Result<Self, wasi::OpenError> {
+        let (own, mirrored) = (mounts.handles(), mounts.mirrored(&grants.dirs));
+        let files = Files::open(grants.dirs.iter().chain(&own).chain(&mirrored))?;
+        Ok(Self { limits, grants, mounts, files })
+    }
+
+    /// All that a guest can tell of its terms, as text: two snapshots under the same are the same.
+    pub(crate) fn identity(&self) -> String {
+        format!("{:?} {:?} {}", self.limits, self.grants, self.mounts.identity())
+    }
 }
 
 /// The host's side of one instance: the data of its store.
@@ -36,13 +58,13 @@ pub(crate) struct Guest {
     /// Handles of `wasgi:gateway` that the guest holds, of this request and of earlier ones.
     pub(crate) gateway_handles: usize,
     /// Made at the first WASI call: many requests make none, and the context costs several
-    /// allocations and an open file per granted directory.
+    /// allocations.
     wasi: Option<WasiCtx>,
 }
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let ctx = self.wasi.get_or_insert_with(|| wasi::context(&self.terms.grants, &self.output));
+        let ctx = self.wasi.get_or_insert_with(|| wasi::context(&self.terms, &self.output));
         WasiCtxView { ctx, table: &mut self.table }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::{env, fs, io};
 
 use guest_fixtures::{Answer, json};
+use wasgi_guest::Body;
 use serde_json::{Value, json as object};
 
 use crate::Call;
@@ -11,6 +12,7 @@ use crate::Call;
 pub(crate) fn answer(call: &Call, path: &str) -> Option<Answer> {
     let file = call.query.text("path", "/");
     let value = match path {
+        "/file" => return Some(bundled(call, file)),
         "/dir/read" => reported("text", fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())),
         "/dir/list" => reported("names", names(&file)),
         "/dir/write" => reported("written", fs::write(file, call.query.text("text", "")).map(|()| true)),
@@ -21,6 +23,20 @@ pub(crate) fn answer(call: &Call, path: &str) -> Option<Answer> {
         _ => return None,
     };
     Some(json(&call.start_response, &value))
+}
+
+/// Has the host send a part of a file of the bundle, after what is written first.
+fn bundled(call: &Call, path: String) -> Answer {
+    let sized = call.query.bytes("content-length").is_some();
+    let length_header = call.query.text("content-length", "");
+    let headers: &[(&str, &str)] = if sized { &[("Content-Length", &length_header)] } else { &[] };
+    let writer = call.start_response.start(call.query.number("status", 200) as u16, headers.iter().copied())?;
+    let written = call.query.text("written", "");
+    if !written.is_empty() {
+        crate::bodies::send(&writer, written.as_bytes());
+    }
+    let length = call.query.bytes("length").map(|_| call.query.number("length", 0));
+    Ok(Body::File { path, offset: call.query.number("offset", 0), length })
 }
 
 fn names(folder: &str) -> io::Result<Vec<String>> {

@@ -38,6 +38,7 @@ fn sample() -> Value {
     object!({
         "wall-ns": wall.seconds * 1_000_000_000 + u64::from(wall.nanoseconds),
         "monotonic-ns": wasip2::clocks::monotonic_clock::now(),
+        "bundle": std::fs::read_to_string("/app/init.txt").ok(),
         "random": [random(), random()],
         "hash": format!("{:016x}", RandomState::new().hash_one("wasgi")),
     })

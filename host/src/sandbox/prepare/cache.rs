@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
+use crate::bundle::store::Store;
 use crate::limits::Size;
 use crate::sandbox::prepare::{Artifact, Report, fuse};
 use crate::sandbox::store::Terms;
@@ -65,14 +66,14 @@ pub(super) fn key(component: &[u8], compatibility: u64, snapshot: Option<&Terms>
         .update(program().as_bytes());
     hasher.update(&(component.len() as u64).to_le_bytes()).update(component);
     if let Some(terms) = snapshot {
-        hasher.update(format!("{terms:?}").as_bytes());
+        hasher.update(terms.identity().as_bytes());
     }
     hasher.finalize().to_hex().to_string()
 }
 
 /// Names the terms of an app.
 pub(super) fn digest(terms: &Terms) -> String {
-    blake3::hash(format!("{terms:?}").as_bytes()).to_hex().to_string()
+    blake3::hash(terms.identity().as_bytes()).to_hex().to_string()
 }
 
 /// Names the program that compiles: what one build of this host made, another makes anew.
@@ -109,6 +110,11 @@ impl Cache {
     pub fn private(size_max: Size) -> Result<Self, CacheError> {
         let dir = TempDir::with_prefix("wasgi-").map_err(|error| CacheError { path: std::env::temp_dir(), error })?;
         Ok(Self { dir: dir.path().into(), size_max, _private: Some(dir) })
+    }
+
+    /// Where unpacked bundles are kept, beside the code.
+    pub(super) fn bundles(&self) -> Store {
+        Store::new(self.dir.join("bundles"), self.size_max)
     }
 
     /// An entry, if it is there and sound.

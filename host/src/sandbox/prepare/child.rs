@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::config::{Grants, path_bytes};
+use crate::config::{DirGrant, Grants, path_bytes};
 use crate::limits::{AppLimits, HostLimits, Size, Span};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::output::{Channel, GuestLog};
 use crate::sandbox::prepare::inspect::Refusal;
 use crate::sandbox::prepare::{Report, work};
 use crate::sandbox::store::Terms;
+use crate::sandbox::wasi::{Files, OpenError};
 
 /// The hidden subcommand that makes a `wasgi` the child of another.
 pub(crate) const SUBCOMMAND: &str = "prepare-component";
@@ -44,6 +45,8 @@ const NICENESS: i32 = 10;
 pub(super) struct Order {
     limits: AppLimits,
     grants: Grants,
+    /// Where its bundle is, what the guest calls that, and what is mounted by it.
+    mounts: Vec<DirGrant>,
     #[serde(with = "path_bytes")]
     output: PathBuf,
     cpu_max: Span,
@@ -80,6 +83,7 @@ impl Job {
         let order = Order {
             limits: terms.limits.clone(),
             grants: terms.grants.clone(),
+            mounts: [terms.mounts.paths(), terms.mounts.mirrored(&terms.grants.dirs)].concat(),
             output: output.to_path_buf(),
             cpu_max: limits.compile_cpu_max,
             wall_max: limits.compile_wall_max,
@@ -98,8 +102,14 @@ impl Job {
 }
 
 impl Order {
-    pub(super) fn terms(&self) -> Arc<Terms> {
-        Arc::new(Terms { limits: self.limits.clone(), grants: self.grants.clone() })
+    /// # Errors
+    /// When a directory is not there any more.
+    pub(super) fn terms(&self) -> Result<Arc<Terms>, Refusal> {
+        let (limits, grants, mounts) = (self.limits.clone(), self.grants.clone(), Arc::default());
+        let files = Files::open(grants.dirs.iter().chain(&self.mounts)).map_err(|OpenError { dir, error }| {
+            Refusal::Host(format!("cannot open {}: {error}", crate::text::printable(&dir.to_string_lossy(), 1024)))
+        })?;
+        Ok(Arc::new(Terms { limits, grants, mounts, files }))
     }
 
     pub(super) fn output(&self) -> &Path {

@@ -1,4 +1,4 @@
-//! From a `.wasm` file to code that can be loaded: check, `initialize`, compile, cache.
+//! From a `.wasm` file to code that can be loaded: take apart, check, `initialize`, compile, cache.
 //!
 //! None of these can be cancelled or capped inside a process, so they run in a child `wasgi` under
 //! rlimits, and a hostile component costs a bounded child.
@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::bundle::store::{StoreError, Unpacked};
+use crate::bundle::unpack::Max;
+use crate::bundle::{self, Asks, AsksError, SectionError};
 use crate::limits::HostLimits;
 use crate::sandbox::engine::{self, Needs};
 use crate::sandbox::output::GuestLog;
@@ -89,6 +92,14 @@ pub enum PrepareError {
         /// The limit.
         max: crate::limits::Size,
     },
+    /// Its sections, its asks or its bundle are refused.
+    #[error("{path}: {error}")]
+    Package {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: PackageError,
+    },
     /// The component is not one that wasgi serves.
     #[error("{path}: {refusal}")]
     Refused {
@@ -113,6 +124,28 @@ pub enum PrepareError {
     Engine(String),
 }
 
+/// Why what came with a component is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// Sections that cannot be told apart.
+    #[error(transparent)]
+    Sections(#[from] SectionError),
+    /// Asks that cannot be read.
+    #[error(transparent)]
+    Asks(#[from] AsksError),
+    /// A bundle that cannot be unpacked.
+    #[error(transparent)]
+    Bundle(#[from] StoreError),
+}
+
+/// A `.wasm` file that has been read and taken apart.
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) component: Vec<u8>,
+    pub(crate) bundle: Option<Arc<Unpacked>>,
+    pub(crate) asks: Asks,
+}
+
 /// Turns components into artifacts.
 #[derive(Debug)]
 pub struct Workshop {
@@ -133,22 +166,43 @@ impl Workshop {
         Ok(Self { compiler, cache, limits, compatibility: engine::compatibility(&engine) })
     }
 
-    /// The artifact of the component at `path` under `terms`: from the cache, or made now. What its
+    /// Reads the file at `path` and unpacks its bundle, unless that was done before.
+    ///
+    /// # Errors
+    /// [`PrepareError`].
+    pub(crate) async fn open(self: &Arc<Self>, path: &Path) -> Result<Package, PrepareError> {
+        // Reading and hashing are work for a thread that serves nobody.
+        let (workshop, from) = (Arc::clone(self), path.to_owned());
+        let open = move || {
+            let file = workshop.read(&from)?;
+            workshop.take_apart(file).map_err(|error| PrepareError::Package { path: from, error })
+        };
+        tokio::task::spawn_blocking(open).await.map_err(|error| PrepareError::Engine(error.to_string()))?
+    }
+
+    fn take_apart(&self, file: Vec<u8>) -> Result<Package, PackageError> {
+        let parts = bundle::split(file)?;
+        let asks = parts.asks.as_deref().map(Asks::parse).transpose()?.unwrap_or_default();
+        let unpack = |section: Vec<u8>| self.cache.bundles().open(&section, &Max::of(&self.limits));
+        let bundle = parts.bundle.map(unpack).transpose()?.map(Arc::new);
+        Ok(Package { component: parts.component, bundle, asks })
+    }
+
+    /// The artifact of a component, which was at `path`, under `terms`: from the cache, or made now. What its
     /// `initialize` prints goes to `log`.
     ///
     /// # Errors
     /// [`PrepareError`]; a refused component is refused each time, since its error is not cached.
     pub(crate) async fn prepare(
         self: &Arc<Self>,
-        path: &Path,
+        (path, component): (&Path, Vec<u8>),
         terms: &Arc<Terms>,
         log: Arc<dyn GuestLog>,
     ) -> Result<Artifact, PrepareError> {
-        // Reading and hashing are work for a thread that serves nobody.
         let (workshop, from, under) = (Arc::clone(self), path.to_owned(), Arc::clone(terms));
-        let find = move || workshop.find(&from, &under);
+        let find = move || workshop.find(&from, component, &under);
         let found = tokio::task::spawn_blocking(find).await.map_err(|error| PrepareError::Engine(error.to_string()))?;
-        let (key, component) = match found? {
+        let (key, component) = match found {
             Found::Artifact(artifact) => return Ok(*artifact),
             Found::Component { key, component } => (key, component),
         };
@@ -170,14 +224,13 @@ impl Workshop {
     }
 
     /// The artifact of a component if the cache has it.
-    fn find(&self, path: &Path, terms: &Terms) -> Result<Found, PrepareError> {
-        let component = self.read(path)?;
-        // Only a snapshot depends on what the app is granted.
+    fn find(&self, path: &Path, component: Vec<u8>, terms: &Terms) -> Found {
+        // Only a snapshot depends on what the app is granted, and on its bundle.
         let initializes = inspect::exports_initialize(&component);
         let key = cache::key(&component, self.compatibility, initializes.then_some(terms));
-        let Some(artifact) = self.cache.find(&key) else { return Ok(Found::Component { key, component }) };
+        let Some(artifact) = self.cache.find(&key) else { return Found::Component { key, component } };
         tracing::debug!(component = ?path, "found in the compile cache");
-        Ok(Found::Artifact(Box::new(artifact)))
+        Found::Artifact(Box::new(artifact))
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, PrepareError> {

@@ -35,7 +35,7 @@ const PAGE: u64 = 64 * 1024;
 /// [`Refusal`].
 pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>) -> Result<Report, Refusal> {
     inspect::check(component)?;
-    let terms = order.terms();
+    let terms = order.terms()?;
     let initialized = inspect::exports_initialize(component);
     let snapshot;
     let serves = if initialized {
