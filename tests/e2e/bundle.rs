@@ -87,7 +87,8 @@ fn its_files_cannot_be_changed_and_lead_nowhere() {
 
 #[test]
 fn a_directory_granted_in_it_is_there_by_each_of_its_names() {
-    let builder = App::new("hostile", FILES, Some(&mounted_at_0())).serving().grant("data", "/app/data/live");
+    let app = App::new("hostile", FILES, Some(&mounted_at_0()));
+    let builder = app.serving().grant("data", "/app/data/live");
     fs::write(builder.path("data/word"), "blue").unwrap();
     let host = builder.start();
     for place in ["/app", "/0"] {
@@ -148,11 +149,11 @@ fn hosts_that_unpack_the_same_at_once_all_serve_it() {
     // Compiled before, so that they meet where they unpack.
     Host::serving("hostile").cache(cache.path()).start().stop();
     let app = App::new("hostile", FILES, None);
-    let starting: Vec<_> = (0..4).map(|_| app.serving().cache(cache.path()).start_without_waiting()).collect();
-    for host in starting {
-        host.access_log().wait("listening on ");
-        assert_eq!(count_log(host, "damaged"), 0);
-    }
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(count_log(app.serving().cache(cache.path()).start(), "damaged"), 0));
+        }
+    });
     assert_eq!(unpacked(cache.path()).len(), 1, "{:?}", unpacked(cache.path()));
     let host = app.serving().cache(cache.path()).start();
     assert_eq!(ask(&host, "read", "/app/data/digits")["text"], "0123456789");

@@ -18,7 +18,8 @@ fn host() -> Host {
 #[test]
 fn a_file_is_sent_with_its_length() {
     let host = host();
-    let response = host.get("/file?path=/app/data/digits").expect(200);
+    let response = host.get("/file?path=/app/data/digits");
+    response.expect(200);
     assert_eq!(response.header("content-length"), Some("10"));
     assert_eq!(response.body, b"0123456789");
     assert_eq!(host.get("/file?path=/0/data/digits").expect(200).body, b"0123456789");
@@ -29,7 +30,8 @@ fn a_file_is_sent_with_its_length() {
 fn a_part_of_a_file_is_sent() {
     let host = host();
     for (query, part) in [("offset=3", "3456789"), ("offset=3&length=2", "34"), ("offset=10", ""), ("length=0", "")] {
-        let response = host.get(&format!("/file?path=/app/data/digits&{query}")).expect(200);
+        let response = host.get(&format!("/file?path=/app/data/digits&{query}"));
+        response.expect(200);
         assert_eq!(response.body, part.as_bytes(), "{query}");
     }
 }
@@ -61,11 +63,13 @@ fn what_is_not_in_the_bundle_or_past_the_end_is_the_apps_fault() {
 fn a_large_file_is_whole_over_both_versions_of_http() {
     let app = App::new("hostile", &[("large", &large())], None);
     let host = app.serving().start();
-    let response = host.get("/file?path=/app/large").expect(200);
+    let response = host.get("/file?path=/app/large");
+    response.expect(200);
     assert_eq!(response.header("content-length"), Some(LARGE.to_string().as_str()));
     assert!(response.body == large());
     let offset = LARGE - 100_000;
-    let response = host.get(&format!("/file?path=/app/large&offset={offset}")).expect(200);
+    let response = host.get(&format!("/file?path=/app/large&offset={offset}"));
+    response.expect(200);
     assert!(response.body == large()[offset..]);
     let mut http2 = host.http2();
     assert!(http2.get("/file?path=/app/large").body == large());
@@ -75,7 +79,8 @@ fn a_large_file_is_whole_over_both_versions_of_http() {
 fn what_was_written_comes_before_the_file() {
     let app = App::new("hostile", &[("large", &large())], None);
     let host = app.serving().start();
-    let response = host.get("/file?path=/app/large&written=first").expect(200);
+    let response = host.get("/file?path=/app/large&written=first");
+    response.expect(200);
     assert!(response.body[..5] == *b"first" && response.body[5..] == large());
     let sized = format!("/file?path=/app/large&written=first&content-length={}", LARGE + 5);
     assert_eq!(host.get(&sized).expect(200).body.len(), LARGE + 5);
