@@ -72,7 +72,7 @@ pub struct Parts {
 ///
 /// # Errors
 /// [`SectionError::Twice`].
-pub fn split(mut component: Vec<u8>) -> Result<Parts, SectionError> {
+pub fn cut_off(mut component: Vec<u8>) -> Result<Parts, SectionError> {
     let (mut bundle, mut asks) = (None, None);
     let found = sections(&component);
     for (name, section, content) in &found {

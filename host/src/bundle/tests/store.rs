@@ -47,7 +47,7 @@ fn a_bundle_is_unpacked_once_for_its_user_alone() {
     let (one, two) = (place.open("B"), place.open("B"));
     assert_eq!((one.items.len(), one.total()), (2, 2));
     assert_eq!(one.path_of("a"), two.path_of("a"));
-    assert_eq!(place.names(), [one.hash.clone()]);
+    assert_eq!(place.names(), std::slice::from_ref(&one.hash));
     let mode = |path: &str| fs::metadata(place.folder(&one).join(path)).unwrap().mode() & 0o777;
     assert_eq!((mode(""), mode("files"), mode("files/a"), mode("files/a/b.txt")), (0o700, 0o700, 0o700, 0o400));
     assert_eq!(fs::read_to_string(one.path_of("a/b.txt")).unwrap(), "B");
@@ -111,7 +111,7 @@ fn what_is_in_use_stays_and_what_was_used_longest_ago_goes() {
     drop(first);
     drop(second);
     let third = place.open("333");
-    assert_eq!(place.names(), [third.hash.clone()]);
+    assert_eq!(place.names(), std::slice::from_ref(&third.hash));
 }
 
 #[test]

@@ -181,7 +181,7 @@ impl Workshop {
     }
 
     fn take_apart(&self, file: Vec<u8>) -> Result<Package, PackageError> {
-        let parts = bundle::split(file)?;
+        let parts = bundle::cut_off(file)?;
         let asks = parts.asks.as_deref().map(Asks::parse).transpose()?.unwrap_or_default();
         let unpack = |section: Vec<u8>| self.cache.bundles().open(&section, &Max::of(&self.limits));
         let bundle = parts.bundle.map(unpack).transpose()?.map(Arc::new);
