@@ -68,7 +68,8 @@ fn apps(component: &Path) -> String {
         r#"
         [limits]
         body-max = "4KiB"
-        body-memory-max = "64B"
+        # More than any input has: on its way to disk a body is waited for by no clock that is paused.
+        body-memory-max = "1MiB"
         cpu-max = "50ms"
         wall-max = "300days"
         abandon-max = "300days"
