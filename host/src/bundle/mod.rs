@@ -45,8 +45,8 @@ pub enum SectionError {
     /// Two sections of one name: which of them counts would be a matter of taste.
     #[error("it has more than one {0} section; build it anew, with one bundle")]
     Twice(&'static str),
-    /// Not a component.
-    #[error("it is not a WebAssembly component, so nothing can be added to it; build the app for wasm32-wasip2")]
+    /// Not a component, or damaged.
+    #[error("it is not a whole WebAssembly component, so nothing can be added to it; build the app for wasm32-wasip2")]
     NotComponent,
     /// The asks are not fit to be added.
     #[error(transparent)]
@@ -74,7 +74,7 @@ pub struct Parts {
 /// [`SectionError::Twice`].
 pub fn cut_off(mut component: Vec<u8>) -> Result<Parts, SectionError> {
     let (mut bundle, mut asks) = (None, None);
-    let found = sections(&component);
+    let (found, _whole) = sections(&component);
     for (name, section, content) in &found {
         let place = if *name == BUNDLE_SECTION { &mut bundle } else { &mut asks };
         if place.replace(component[content.clone()].to_vec()).is_some() {
@@ -96,8 +96,13 @@ pub fn append(component: &[u8], bundle: Option<&Bundle>, asks: Option<&Asks>) ->
     if !component.starts_with(PREAMBLE) {
         return Err(SectionError::NotComponent);
     }
+    let (found, whole) = sections(component);
+    if !whole {
+        // What is damaged could take what is added for a part of itself.
+        return Err(SectionError::NotComponent);
+    }
     let mut made = component.to_vec();
-    for (_, section, _) in sections(component).into_iter().rev() {
+    for (_, section, _) in found.into_iter().rev() {
         made.drain(section);
     }
     if let Some(bundle) = bundle {
@@ -120,14 +125,19 @@ fn push(component: &mut Vec<u8>, name: &str, content: &[u8]) -> Result<(), Secti
     Ok(())
 }
 
-/// Our sections at the outermost level: name, range of the section as a whole, range of its content.
-fn sections(component: &[u8]) -> Vec<(&'static str, Range<usize>, Range<usize>)> {
+/// A section: its name, its range as a whole, and that of its content.
+type Section = (&'static str, Range<usize>, Range<usize>);
+
+/// Our sections at the outermost level, and whether all of the component could be looked at.
+fn sections(component: &[u8]) -> (Vec<Section>, bool) {
     let mut found = Vec::new();
     if !component.starts_with(PREAMBLE) {
-        return found;
+        return (found, false);
     }
     let mut reader = BinaryReader::new(&component[PREAMBLE.len()..], PREAMBLE.len());
+    let mut end = PREAMBLE.len();
     while let Some((section, content)) = next_section(&mut reader) {
+        end = section.end;
         let mut inside = BinaryReader::new(&component[content.clone()], content.start);
         if component[section.start] != CUSTOM {
             continue;
@@ -139,7 +149,7 @@ fn sections(component: &[u8]) -> Vec<(&'static str, Range<usize>, Range<usize>)>
         };
         found.push((name, section, inside.original_position()..content.end));
     }
-    found
+    (found, end == component.len())
 }
 
 /// The ranges of the next section and of what is in it; none at the end, or where it is damaged.

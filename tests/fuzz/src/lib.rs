@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a target tells what it found by panicking")]
 
+mod bundle;
 mod component;
 mod config;
 mod environ;
@@ -17,6 +18,7 @@ mod smith;
 mod text;
 mod wire;
 
+pub use bundle::bundle;
 pub use component::component;
 pub use config::config;
 pub use environ::environ;
@@ -38,6 +40,7 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "bundle", run: bundle, runs: 20_000 },
     Target { name: "component", run: component, runs: 600 },
     Target { name: "config", run: config, runs: 50_000 },
     Target { name: "environ", run: environ, runs: 50_000 },

@@ -13,6 +13,11 @@ use wasgi_harness::guest;
 use mutate::Mutator;
 
 #[test]
+fn bundles_and_asks_of_any_bytes_are_refused_or_lead_nowhere() {
+    replay("bundle");
+}
+
+#[test]
 fn components_of_any_bytes_are_refused_or_served() {
     replay("component");
 }

@@ -57,5 +57,6 @@ fn what_is_no_component_is_left_alone_and_not_added_to() {
     for junk in [&b""[..], b"\0asm", b"\0asm\x01\0\0\0", &damaged, &[COMPONENT, &[0, 0]].concat()] {
         assert_eq!(cut_off(junk.to_vec()).unwrap().component, junk);
     }
+    assert_eq!(append(&damaged, Some(&bundle("a")), None), Err(SectionError::NotComponent));
     assert_eq!(append(b"\0asm\x01\0\0\0", None, None), Err(SectionError::NotComponent));
 }
