@@ -208,7 +208,7 @@ mod tests {
         let to = tempfile::tempdir().unwrap();
         let told = copy(from.path(), to.path(), &Choice::default(), &MAX).unwrap_err().to_string();
         assert!(told.contains("bundle-max") && told.contains("large.bin"), "{told}");
-        let exact = folder(&[("a", &small), ("b", &"x".repeat(600))]);
+        let (exact, to) = (folder(&[("a", &small), ("b", &"x".repeat(600))]), tempfile::tempdir().unwrap());
         assert_eq!(copy(exact.path(), to.path(), &Choice::default(), &MAX).unwrap(), 2);
         let many: Vec<_> = (0..11).map(|number| (format!("f{number}"), "")).collect();
         let many = folder(&many.iter().map(|(name, content)| (name.as_str(), *content)).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! `cargo xtask guests`: the only builder of guests.
+//! The guests in Rust and in WebAssembly's text, and the names of all.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,12 +11,13 @@ use serde_json::Value;
 use crate::cache::Cache;
 use crate::phase::phase;
 use crate::toolchain::Toolchain;
-use crate::{fixtures, paths};
+use crate::{fixtures, paths, python};
 
 /// Guests by name, such as `hello`, with the file that was built.
 type Built = BTreeMap<String, PathBuf>;
 
-/// Builds every guest into `target/guests`; files that would not change are left alone.
+/// Builds the guests that no host is needed for into `target/guests`; files that would not change are left alone. Those
+/// in Python are built by the host, but their names are told to the tests here: the host is built with those.
 ///
 /// # Errors
 /// If there is no tool chain, or something does not build.
@@ -36,6 +37,7 @@ pub(crate) fn build() -> Result<()> {
     let texts = root.join("tests/guests/wat");
     let assembled = phase("text guests", || assemble(&texts, &output), |names| format!("{} assembled", names.len()))?;
     names.extend(assembled);
+    names.extend(python::guests(&root)?.into_keys());
     names.sort();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!("two guests have the name `{}`: rename one", pair[0]);
@@ -129,7 +131,7 @@ fn remove_others(names: &[String], output: &Path) -> Result<()> {
 
 /// Keeps the time of a file that stays the same, so that nothing is rebuilt or compiled because of it. Readers see
 /// the old file or the new one, never a part.
-fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }

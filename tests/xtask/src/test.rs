@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::phase::{command_phase, phase};
-use crate::{fuzz, guests, paths, toolchain};
+use crate::{fuzz, guests, paths, python, toolchain};
 
 /// What the command line chose.
 #[derive(Debug, Default)]
@@ -30,6 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     phase("tests of the SDK", || sdk_tests(&root, options), |()| "passed".to_owned())?;
     // The tests start the binary, which cargo builds only for tests of its own package.
     command_phase("host", &mut host_build(&root))?;
+    python_guests(&root, "debug")?;
     command_phase("tests", &mut host_tests(&root, options))?;
     // Who asks for one test does not ask for this.
     if options.full && options.arguments.is_empty() {
@@ -40,6 +41,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!("all passed ({:.1} min)", start.elapsed().as_secs_f64() / 60.0);
     Ok(())
+}
+
+/// `cargo xtask guests`: the only builder of guests, and of the host that the tests start.
+///
+/// # Errors
+/// If something does not build.
+pub(crate) fn guests() -> Result<()> {
+    let root = paths::root()?;
+    guests::build()?;
+    command_phase("host", &mut host_build(&root))?;
+    python_guests(&root, "debug")
+}
+
+/// Builds the guests in Python with the host of a profile, which is built.
+pub(crate) fn python_guests(root: &Path, profile: &str) -> Result<()> {
+    let target = paths::target(root);
+    python::build(root, (&target.join(profile).join("wasgi"), &target.join("guests")), &paths::user_cache()?)
 }
 
 /// What runs without a host, on this machine: the SDK, and the parts of guests that are pure.
