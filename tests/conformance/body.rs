@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use wasgi_harness::{BodyEnd, Ending, Host, Request};
+use wasgi_harness::{BodyEnd, Ending, Request};
 
 use crate::hosts::Hosts;
 
-pub(crate) fn a_chunk_arrives_while_the_application_goes_on(_: &Hosts) {
-    let host = Host::serving("conformance").grant("gate", "/gate").start();
+pub(crate) fn a_chunk_arrives_while_the_application_goes_on(hosts: &Hosts) {
+    let host = hosts.serving().grant("gate", "/gate").start();
     let mut conn = host.connect();
     conn.send(Request::get("/gate/file?path=/gate/open&at=write").bytes());
     assert_eq!(conn.head().status, 200);

@@ -46,8 +46,8 @@ pub(crate) fn the_protocol_is_that_of_the_request(hosts: &Hosts) {
 pub(crate) fn the_mount_point_is_the_script_name(hosts: &Hosts) {
     let environ = environ_with(hosts.plain(), &[]);
     assert_eq!((&environ["SCRIPT_NAME"], &environ["PATH_INFO"]), (&json!(""), &json!("/environ")));
-    let environ = environ_of(hosts.mounted(), &Request::get("/conformance/environ"));
-    assert_eq!((&environ["SCRIPT_NAME"], &environ["PATH_INFO"]), (&json!("/conformance"), &json!("/environ")));
+    let environ = environ_of(hosts.mounted(), &Request::get(&hosts.at("/environ")));
+    assert_eq!((&environ["SCRIPT_NAME"], &environ["PATH_INFO"]), (&json!(hosts.at("")), &json!("/environ")));
 }
 
 pub(crate) fn the_path_info_is_the_decoded_rest_of_the_path(_: &Hosts) {
@@ -176,8 +176,9 @@ pub(crate) fn values_are_native_strings_one_char_a_byte(hosts: &Hosts) {
     assert!(values.flat_map(str::chars).all(|char| char <= '\u{ff}'), "{environ}");
 }
 
-pub(crate) fn the_deployer_can_set_variables(_: &Hosts) {
-    let host = Host::serving("conformance")
+pub(crate) fn the_deployer_can_set_variables(hosts: &Hosts) {
+    let host = hosts
+        .serving()
         .args(["--env", "SHOP_NAME=Blumen & Co", "--env", "REQUEST_METHOD=FORGED", "--env", "HTTP_X_USER=root"])
         .start();
     let environ = environ_with(&host, &[]);
@@ -186,8 +187,8 @@ pub(crate) fn the_deployer_can_set_variables(_: &Hosts) {
     assert_eq!(environ.get("HTTP_X_USER"), None, "or applications would take it for the client's");
 }
 
-pub(crate) fn nothing_of_the_hosts_own_environment_is_there(_: &Hosts) {
-    let host = Host::serving("conformance").env("WASGI_TEST_SECRET", "hunter2").start();
+pub(crate) fn nothing_of_the_hosts_own_environment_is_there(hosts: &Hosts) {
+    let host = hosts.serving().env("WASGI_TEST_SECRET", "hunter2").start();
     let environ = environ_with(&host, &[]).to_string();
     assert!(!environ.contains("WASGI_TEST_SECRET") && !environ.contains("hunter2"), "{environ}");
 }
@@ -198,7 +199,7 @@ pub(crate) fn keys_of_the_server_are_lower_case_with_a_prefix(hosts: &Hosts) {
         assert_eq!(key, key.to_lowercase());
         assert!(key.starts_with("wsgi.") || key.starts_with("wasgi."), "{key}");
     }
-    assert_eq!(environ["wasgi.app"], "conformance");
+    assert_eq!(environ["wasgi.app"], hosts.guest());
     assert_ne!(environ["wasgi.request_id"], "");
 }
 

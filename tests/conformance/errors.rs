@@ -8,7 +8,7 @@ pub(crate) fn errors_are_cut_into_lines_of_the_log(hosts: &Hosts) {
     let host = hosts.plain();
     let id = host.get("/errors/lines").expect(200).request_id();
     for line in ["one", "two and a half", "three"] {
-        host.log().wait_with(&[&id, "conformance", line]);
+        host.log().wait_with(&[&id, hosts.guest(), line]);
     }
     let mine: Vec<_> = host.log().so_far().into_iter().filter(|line| line.contains(&id)).collect();
     let starts = |text: &str| mine.iter().position(|line| line.contains(text));
@@ -25,12 +25,12 @@ pub(crate) fn errors_take_any_text(hosts: &Hosts) {
     assert!(!line.contains('\u{7f}'), "control characters are not passed on: {line:?}");
 }
 
-pub(crate) fn each_stream_goes_to_the_log_of_its_application(_: &Hosts) {
-    let host = Host::dir(&["conformance", "hello"]).start();
+pub(crate) fn each_stream_goes_to_the_log_of_its_application(hosts: &Hosts) {
+    let host = Host::dir(&[hosts.guest(), "hello"]).start();
     for (path, text) in [("errors", "to errors"), ("stdout", "to stdout"), ("stderr", "to stderr")] {
-        let id = host.get(&format!("/conformance/{path}?text={}", encoded(text))).expect(200).request_id();
+        let id = host.get(&hosts.at(&format!("/{path}?text={}", encoded(text)))).expect(200).request_id();
         let line = host.log().wait_with(&[&id, text]);
-        assert!(line.contains("conformance"), "it names the app: {line}");
+        assert!(line.contains(hosts.guest()), "it names the app: {line}");
     }
 }
 

@@ -136,8 +136,8 @@ pub(crate) fn a_refused_head_that_is_not_replaced_gives_502(hosts: &Hosts) {
     assert!(line.contains("oops"), "the log says what was refused: {line}");
 }
 
-pub(crate) fn a_head_over_the_limits_is_refused_at_once(_: &Hosts) {
-    let host = Host::serving("conformance").args(["--head-count-max", "10", "--head-size-max", "1KiB"]).start();
+pub(crate) fn a_head_over_the_limits_is_refused_at_once(hosts: &Hosts) {
+    let host = hosts.serving().args(["--head-count-max", "10", "--head-size-max", "1KiB"]).start();
     host.get("/headers?count=8").expect(200);
     for path in ["/headers?count=11", "/headers?count=3&size=400"] {
         let (error, detail) = refusal(&host.get(path));

@@ -4,11 +4,12 @@ use std::sync::OnceLock;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::Value;
-use wasgi_harness::{Host, Request};
+use wasgi_harness::{Host, HostBuilder, Request};
 
-/// Hosts that serve the conformance guest.
-#[derive(Debug, Default)]
+/// Hosts that serve the conformance guest of one language.
+#[derive(Debug)]
 pub(crate) struct Hosts {
+    guest: &'static str,
     plain: OnceLock<Host>,
     streaming: OnceLock<Host>,
     reusing: OnceLock<Host>,
@@ -16,24 +17,45 @@ pub(crate) struct Hosts {
 }
 
 impl Hosts {
+    /// Hosts for this guest, none of which runs yet.
+    pub(crate) fn of(guest: &'static str) -> Self {
+        let (plain, streaming, reusing, mounted) = Default::default();
+        Self { guest, plain, streaming, reusing, mounted }
+    }
+
+    /// The name of the guest, and so of the app.
+    pub(crate) fn guest(&self) -> &'static str {
+        self.guest
+    }
+
+    /// A host for the test alone.
+    pub(crate) fn serving(&self) -> HostBuilder {
+        Host::serving(self.guest)
+    }
+
     /// With all defaults: bodies are buffered, each request gets a fresh instance.
     pub(crate) fn plain(&self) -> &Host {
-        self.plain.get_or_init(|| Host::serving("conformance").start())
+        self.plain.get_or_init(|| self.serving().start())
     }
 
     /// Request bodies are streamed.
     pub(crate) fn streaming(&self) -> &Host {
-        self.streaming.get_or_init(|| Host::serving("conformance").args(["--request-body", "stream"]).start())
+        self.streaming.get_or_init(|| self.serving().args(["--request-body", "stream"]).start())
     }
 
     /// An instance serves many requests.
     pub(crate) fn reusing(&self) -> &Host {
-        self.reusing.get_or_init(|| Host::serving("conformance").args(["--reuse", "1000"]).start())
+        self.reusing.get_or_init(|| self.serving().args(["--reuse", "1000"]).start())
     }
 
-    /// The guest is mounted at `/conformance`, not at the root.
+    /// The guest is mounted at its own name, not at the root: see [`at`](Self::at).
     pub(crate) fn mounted(&self) -> &Host {
-        self.mounted.get_or_init(|| Host::dir(&["conformance"]).start())
+        self.mounted.get_or_init(|| Host::dir(&[self.guest]).start())
+    }
+
+    /// The target under which the mounted guest sees `path`.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("/{}{path}", self.guest)
     }
 }
 

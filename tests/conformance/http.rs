@@ -39,8 +39,8 @@ pub(crate) fn a_client_that_speaks_http_1_0_is_never_told_to_continue(hosts: &Ho
     }
 }
 
-pub(crate) fn a_body_that_is_refused_is_refused_before_the_client_sends_it(_: &Hosts) {
-    let host = Host::serving("conformance").args(["--body-max", "1KiB"]).start();
+pub(crate) fn a_body_that_is_refused_is_refused_before_the_client_sends_it(hosts: &Hosts) {
+    let host = hosts.serving().args(["--body-max", "1KiB"]).start();
     let mut conn = host.connect();
     conn.send(expecting("/input/all", 1025).head_bytes());
     assert_eq!(conn.head().status, 413, "and not 100");

@@ -14,6 +14,7 @@ mod head;
 mod hosts;
 mod http;
 mod input;
+mod python;
 mod rfc3875;
 mod table;
 
@@ -31,26 +32,32 @@ const RULES: u32 = 75;
 
 fn main() -> ExitCode {
     let rows = table::rows();
-    let hosts = Arc::new(Hosts::default());
-    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials(&rows, &hosts));
+    let columns: [Column; 2] =
+        [("rust", "conformance", |row| &row.rust), ("python", "conformance-python", |row| &row.python)];
+    let hosts = columns.map(|(_, guest, _)| Arc::new(Hosts::of(guest)));
+    let trials = columns.iter().zip(&hosts).flat_map(|(column, hosts)| trials(&rows, column, hosts));
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.collect());
     // Before the process ends, which does not drop what is shared.
     drop(hosts);
-    let missing = report(&rows);
+    let missing = report(&rows, &columns);
     if conclusion.has_failed() || missing > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Each test once, under the names of all rules that it proves.
-fn trials(rows: &[Row], hosts: &Arc<Hosts>) -> Vec<Trial> {
+/// A language, its guest, and its column.
+type Column = (&'static str, &'static str, fn(&Row) -> &Coverage);
+
+/// Each test of a language once, under the names of all rules that it proves.
+fn trials(rows: &[Row], (language, _, coverage): &Column, hosts: &Arc<Hosts>) -> Vec<Trial> {
     let mut proofs: BTreeMap<&str, (&Test, Vec<&str>)> = BTreeMap::new();
     for row in rows {
-        let Coverage::Tests(tests) = &row.rust else { continue };
+        let Coverage::Tests(tests) = coverage(row) else { continue };
         for test in tests {
             proofs.entry(test.0).or_insert((test, Vec::new())).1.push(row.rule);
         }
     }
     let trial = |((name, test), rules): (&Test, Vec<&str>)| {
         let (test, hosts) = (*test, Arc::clone(hosts));
-        Trial::test(format!("{name} ({})", rules.join(", ")), move || {
+        Trial::test(format!("{language}: {name} ({})", rules.join(", ")), move || {
             test(&hosts);
             Ok(())
         })
@@ -59,33 +66,34 @@ fn trials(rows: &[Row], hosts: &Arc<Hosts>) -> Vec<Trial> {
 }
 
 /// Prints how many rules each language's guest covers; the number of those that nobody speaks of.
-fn report(rows: &[Row]) -> usize {
-    let missing: Vec<_> = rows.iter().filter(|row| matches!(row.rust, Coverage::Missing)).collect();
-    for row in rows {
-        if let Coverage::NotApplicable(why) = row.rust {
-            println!("not applicable: {} ({}): {why}", row.rule, row.says);
-        }
-    }
-    for row in &missing {
-        println!("MISSING: {} ({})", row.rule, row.says);
-    }
+fn report(rows: &[Row], columns: &[Column]) -> usize {
     let without_row: Vec<_> =
         (1..=RULES).map(|number| format!("rule {number}")).filter(|rule| !is_there_once(rows, rule)).collect();
     for rule in &without_row {
         println!("MISSING: {rule} has no row, or more than one");
     }
-    for (column, coverage) in [("rust", (|row| &row.rust) as fn(&Row) -> &Coverage), ("python", |row| &row.python)] {
-        let count = |wanted: fn(&Coverage) -> bool| rows.iter().filter(|row| wanted(coverage(row))).count();
-        println!(
-            "conformance, {column}: {} rules: {} covered, {} not applicable, {} later, {} missing",
-            rows.len(),
-            count(|coverage| matches!(coverage, Coverage::Tests(_))),
-            count(|coverage| matches!(coverage, Coverage::NotApplicable(_))),
-            count(|coverage| matches!(coverage, Coverage::Later)),
-            count(|coverage| matches!(coverage, Coverage::Missing)),
-        );
+    let missing: usize = columns.iter().map(|column| report_column(rows, column)).sum();
+    missing + without_row.len()
+}
+
+/// The same for one language.
+fn report_column(rows: &[Row], (language, _, coverage): &Column) -> usize {
+    for row in rows {
+        match coverage(row) {
+            Coverage::NotApplicable(why) => println!("{language}: not applicable: {} ({}): {why}", row.rule, row.says),
+            Coverage::Missing => println!("{language}: MISSING: {} ({})", row.rule, row.says),
+            Coverage::Tests(_) => {}
+        }
     }
-    missing.len() + without_row.len()
+    let count = |wanted: fn(&Coverage) -> bool| rows.iter().filter(|row| wanted(coverage(row))).count();
+    let missing = count(|coverage| matches!(coverage, Coverage::Missing));
+    println!(
+        "conformance, {language}: {} rules: {} covered, {} not applicable, {missing} missing",
+        rows.len(),
+        count(|coverage| matches!(coverage, Coverage::Tests(_))),
+        count(|coverage| matches!(coverage, Coverage::NotApplicable(_))),
+    );
+    missing
 }
 
 fn is_there_once(rows: &[Row], rule: &str) -> bool {

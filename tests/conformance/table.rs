@@ -3,7 +3,7 @@
 //! A new rule starts as [`Coverage::Missing`], which fails the run until a test or a reason takes its place.
 
 use crate::hosts::Hosts;
-use crate::{body, calling, environ, errors, exc_info, head, http, input, rfc3875};
+use crate::{body, calling, environ, errors, exc_info, head, http, input, python, rfc3875};
 
 /// A rule and its proofs, one column for each language that guests are written in.
 #[derive(Debug)]
@@ -19,14 +19,12 @@ pub(crate) struct Row {
 }
 
 /// What is known of a rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Coverage {
     /// These tests prove it.
     Tests(Vec<Test>),
     /// It does not apply, for this reason.
     NotApplicable(&'static str),
-    /// Its guest is not there yet.
-    Later,
     /// Nobody has thought of it.
     #[expect(dead_code, reason = "a new rule starts with it, and the run fails as long as there is one")]
     Missing,
@@ -41,9 +39,12 @@ macro_rules! tests {
         Coverage::Tests(vec![$((stringify!($test), $test as fn(&Hosts))),+])
     };
 }
+pub(crate) use tests;
 
+/// A guest answers the same whatever it is written in, unless `python::coverage` says otherwise.
 fn row(rule: &'static str, says: &'static str, rust: Coverage) -> Row {
-    Row { rule, says, rust, python: Coverage::Later }
+    let python = python::coverage(rule, &rust);
+    Row { rule, says, rust, python }
 }
 
 const APPLICATION: &str = "a rule for applications, which a server cannot prove or break";

@@ -12,11 +12,12 @@ wasgi_harness::for_each_fixture!(assert_test_exists);
 /// One of the tests of each guest, under the guest's name.
 #[allow(dead_code, reason = "without built guests nothing asks for them")]
 mod tests_of {
-    use crate::{cli_bad_input, examples, hostile, hostile_components, initialize, serve, wasi};
+    use crate::{cli_bad_input, examples, hostile, hostile_components, initialize, python, serve, wasi};
 
     pub(super) const AXUM: fn() = examples::axum_is_a_router_of_plain_handlers;
     pub(super) const BIG_MEMORY: fn() = hostile_components::a_memory_over_the_limit_is_refused_with_the_limits_name;
     pub(super) const CONFORMANCE: fn() = serve::several_addresses_are_served_at_once;
+    pub(super) const CONFORMANCE_PYTHON: fn() = python::what_is_made_by_chance_differs_in_each_instance;
     pub(super) const CONNECT: fn() = wasi::there_is_no_network;
     pub(super) const CORE_MODULE: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
     pub(super) const EMPTY: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;

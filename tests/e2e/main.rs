@@ -39,6 +39,7 @@ mod isolation_shapes;
 mod isolation_start;
 mod limits;
 mod limits_of_host;
+mod python;
 mod raw;
 mod request_body;
 mod request_body_refused;

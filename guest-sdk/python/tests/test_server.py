@@ -155,9 +155,9 @@ class StartResponse(unittest.TestCase):
             ("200 OK", [("A",)], "is no tuple of two"),
             ("200 OK", [("A", 1)], "is not of two str"),
             ("200 OK", [(b"A", b"b")], "is not of two str"),
-            ("200 OK", [("A", "\u2603")], "the header 'A' has characters past Latin-1"),
-            ("200 OK", [("A", "\udc80")], "the header 'A' has characters past Latin-1"),
-            ("200 \u2603", [], "the status has characters past Latin-1"),
+            ("200 OK", [("A", "\u2603")], "the header 'A' has the character U+"),
+            ("200 OK", [("A", "\udc80")], "the header 'A' has the character U+"),
+            ("200 \u2603", [], "the status has the character U+"),
             ("nonsense", [], "the status 'nonsense' is not"),
             ("200 OK", [("A", "b\nc")], "the header A has a control character"),
         ]:

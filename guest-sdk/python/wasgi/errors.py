@@ -9,12 +9,17 @@ from wasgi import bindings
 class ClientDisconnected(ConnectionResetError):
     """The client has gone: clean up and return. An `OSError`, as on a socket."""
 
+    #: The name of the error in `wit/gateway.wit`, as in the classes below.
+    kind = "closed"
+
     def __init__(self) -> None:
         super().__init__(errno.ECONNRESET, "the client has gone or broke off the request body")
 
 
 class InputTooLarge(OSError):
     """The request body, streamed without a length, has passed the host's `body-max`."""
+
+    kind = "too-large"
 
     def __init__(self) -> None:
         super().__init__(errno.EFBIG, "the request body is over the host's body-max")
@@ -23,12 +28,18 @@ class InputTooLarge(OSError):
 class InputTimedOut(TimeoutError):
     """The client sent nothing for longer than the host's `body-idle-max`."""
 
+    kind = "timed-out"
+
     def __init__(self) -> None:
         super().__init__(errno.ETIMEDOUT, "the client sent no more of the request body in time")
 
 
 class StartResponseError(AssertionError):
     """`start_response` was called wrongly; the text says how (rules 43 to 56)."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class BodyError(TypeError):
@@ -37,6 +48,10 @@ class BodyError(TypeError):
 
 class WriteError(AssertionError):
     """A chunk cannot be sent; the text says why (rules 60 and 62)."""
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class ErrorStream:

@@ -1,17 +1,21 @@
 """Errors as text, for the log and for the report of a build."""
 
+import os
 import sys
 import traceback
-from types import TracebackType
 
 #: Where this package lies; its frames say nothing to an application's author.
 _HERE = __file__.rpartition("/")[0] + "/"
+
+#: Where code is that is not the application's: this package, and Python's library, which in a component is in
+#: `/python` at the build and in the bundle when it runs.
+_NOT_THE_APPLICATIONS = ("<frozen", _HERE, os.path.dirname(os.__file__) + "/", "/python/", "/0/.wasgi/stdlib/")
 
 
 def traceback_of(error: BaseException) -> str:
     """The traceback of `error`, from where the application was entered; none of it if this package found the fault."""
     trace = error.__traceback__
-    while trace is not None and _is_ours(trace):
+    while trace is not None and not is_application(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
@@ -46,15 +50,9 @@ def caller() -> str | None:
 
 def is_application(filename: str) -> bool:
     """Whether a file is the application's or one of its packages', and not this package's or Python's."""
-    if filename.startswith(("<", _HERE, "/python/", "/0/.wasgi/stdlib/")):
-        return False
-    return filename.startswith("/0/") or not sys.platform.startswith("wasi")
+    return not filename.startswith(_NOT_THE_APPLICATIONS)
 
 
 def shown(filename: str) -> str:
     """A file's path as the author knows it."""
     return filename.removeprefix("/0/.wasgi/site-packages/").removeprefix("/0/")
-
-
-def _is_ours(trace: TracebackType) -> bool:
-    return trace.tb_frame.f_code.co_filename.startswith(_HERE)

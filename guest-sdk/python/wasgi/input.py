@@ -10,6 +10,9 @@ from wasgi.errors import ClientDisconnected, InputTimedOut, InputTooLarge
 #: What is asked of the host at a time, in bytes: the host copies as much as it has, at most this.
 CHUNK = 64 * 1024
 
+#: A read of more is done in pieces of this size, in bytes.
+LARGE = 1024 * 1024
+
 
 class Input:
     """The request body as a buffered binary file that cannot be sought.
@@ -26,7 +29,9 @@ class Input:
 
     def read(self, size: int | None = -1) -> bytes:
         """`size` bytes, fewer only at the end; all that is left if `size` is absent or negative."""
-        return self._open().read(size)
+        if size is None or size <= LARGE:
+            return self._open().read(size)
+        return self._read_large(size)
 
     def read1(self, size: int = -1) -> bytes:
         """At most `size` bytes, what the host has at hand; waits only if that is nothing."""
@@ -56,6 +61,14 @@ class Input:
     def __getattr__(self, name: str) -> Any:
         # The rest of what a binary file has, such as `readable`, for io.TextIOWrapper and the like.
         return getattr(self._open(), name)
+
+    def _read_large(self, size: int) -> bytes:
+        # In one piece, room for all of it would be made first.
+        pieces = []
+        while size > 0 and (piece := self._open().read(min(size, LARGE))):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
 
     def _open(self) -> io.BufferedReader:
         if self._reader is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from wasgi import bindings
 from wasgi.errors import BodyError, ClientDisconnected, StartResponseError, WriteError, error_stream
-from wasgi.faults import traceback_of
+from wasgi.faults import place_of, traceback_of
 from wasgi.file import FileWrapper
 
 #: A body up to this size is returned in one piece, in bytes; a larger one is written first.
@@ -44,7 +44,8 @@ class Response:
         try:
             if self._called and not exc_info:
                 raise StartResponseError(
-                    "start_response was called before: call it once, or with exc_info to report an error"
+                    "already-called",
+                    "start_response was called before: call it once, or with exc_info to report an error",
                 )
             self._called = True
             if exc_info and self._sent:
@@ -178,11 +179,12 @@ class Response:
         """The exception for a write that the host refused."""
         if isinstance(why, bindings.WriteError_PastContentLength):
             return WriteError(
+                "past-content-length",
                 f"a chunk of {size} bytes would pass the Content-Length of {self._content_length()}: "
-                "set it to the length of the body, or leave it to the server"
+                "set it to the length of the body, or leave it to the server",
             )
         if isinstance(why, bindings.WriteError_NoBodyAllowed):
-            return WriteError("this response has no body: return none")
+            return WriteError("no-body-allowed", "this response has no body: return none")
         return ClientDisconnected()
 
     def _content_length(self) -> int | None:
@@ -199,27 +201,29 @@ _NOTHING = bindings.Body_Bytes(b"")
 def _check_head(status: Any, headers: Any) -> None:
     """Refuses what is no head by its types (rules 43, 44, 56); the host checks what is in them."""
     if not isinstance(status, str):
-        raise StartResponseError(f"the status is {_a(status)}: give a str such as '200 OK'")
+        raise StartResponseError("bad-status", f"the status is {_a(status)}: give a str such as '200 OK'")
     if not isinstance(headers, list):
-        raise StartResponseError(f"the headers are {_a(headers)}: give a list of (name, value) tuples")
+        raise StartResponseError("bad-header", f"the headers are {_a(headers)}: give a list of (name, value) tuples")
     if not status.isascii():
-        _check_latin_1("the status", status)
+        _check_latin_1("bad-status", "the status", status)
     for header in headers:
         if not isinstance(header, tuple) or len(header) != 2:
-            raise StartResponseError(f"the header {header!r} is no tuple of two: give (name, value)")
+            raise StartResponseError("bad-header", f"the header {header!r} is no tuple of two: give (name, value)")
         name, value = header
         if not isinstance(name, str) or not isinstance(value, str):
-            raise StartResponseError(f"the header {header!r} is not of two str: decode or format it")
+            raise StartResponseError("bad-header", f"the header {header!r} is not of two str: decode or format it")
         if not (name.isascii() and value.isascii()):
-            _check_latin_1(f"the header {name!r}", name + value)
+            _check_latin_1("bad-header", f"the header {name!r}", name + value)
 
 
-def _check_latin_1(what: str, text: str) -> None:
+def _check_latin_1(kind: str, what: str, text: str) -> None:
     try:
         text.encode("latin-1")
-    except UnicodeEncodeError:
+    except UnicodeEncodeError as error:
         raise StartResponseError(
-            f"{what} has characters past Latin-1, which HTTP cannot carry: encode them, as RFC 8187 does"
+            kind,
+            f"{what} has the character U+{ord(text[error.start]):04X}, and HTTP carries Latin-1 only: "
+            "encode it, as RFC 8187 does",
         ) from None
 
 
@@ -227,11 +231,21 @@ def _start_error(why: Any) -> Exception:
     """The exception for a head that the host refused."""
     if isinstance(why, bindings.StartError_Closed):
         return ClientDisconnected()
-    if isinstance(why, bindings.StartError_AlreadyCalled):
-        return StartResponseError("start_response was called before: to replace the head, give exc_info")
-    if isinstance(why, bindings.StartError_HeadSent):
-        return StartResponseError("the head is with the client and cannot be replaced")
-    return StartResponseError(why.value)
+    kind, text = _START_ERRORS[type(why)]
+    return StartResponseError(kind, text or why.value)
+
+
+#: The names of the WIT; the text where the host gives none.
+_START_ERRORS = {
+    bindings.StartError_AlreadyCalled: (
+        "already-called",
+        "start_response was called before: to replace the head, give exc_info",
+    ),
+    bindings.StartError_HeadSent: ("head-sent", "the head is with the client and cannot be replaced"),
+    bindings.StartError_BadStatus: ("bad-status", None),
+    bindings.StartError_BadHeader: ("bad-header", None),
+    bindings.StartError_TooLarge: ("too-large", None),
+}
 
 
 def _iterable(result: Any) -> Iterable[Any]:
@@ -265,6 +279,4 @@ def _a(value: Any) -> str:
 
 def _innermost(error: BaseException) -> str:
     """Where the application was when it met `error`."""
-    from wasgi.faults import place_of
-
     return place_of(error) or "the application"

@@ -217,20 +217,23 @@ impl gateway::HostWriter for Guest {
         chunk: Vec<u8>,
     ) -> wasmtime::Result<Result<(), gateway::WriteError>> {
         let chunk_max = self.terms.limits.write_chunk_max.bytes();
-        let Some(request) = self.request(this.rep()).filter(|request| !request.client.has_left()) else {
-            return Ok(Err(gateway::WriteError::Closed));
-        };
+        let Some(request) = self.request(this.rep()) else { return Ok(Err(gateway::WriteError::Closed)) };
         let length = chunk.len() as u64;
         if length > chunk_max {
             return Ok(Err(gateway::WriteError::TooLarge(chunk_max)));
         }
         if length == 0 {
-            return Ok(Ok(()));
+            return Ok(if request.client.has_left() { Err(gateway::WriteError::Closed) } else { Ok(()) });
         }
         let write = match request.response.write(length) {
             Ok(write) => write,
             Err(refused) => return Ok(Err(refused.into())),
         };
+        // Last, since a client that has the whole body counts as gone too: what is past it is refused the same way
+        // whether the client was told of the end a moment before or not.
+        if request.client.has_left() {
+            return Ok(Err(gateway::WriteError::Closed));
+        }
         if let Some(head) = write.commit {
             request.outlet.commit(*head, &request.client, write.send);
         }

@@ -1,14 +1,15 @@
 //! `cargo xtask test`: everything that must pass.
 
+use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::phase::{command_phase, phase};
-use crate::{fuzz, guests, paths, python, toolchain};
+use crate::{fuzz, guests, paths, toolchain};
 
 /// What the command line chose.
 #[derive(Debug, Default)]
@@ -28,9 +29,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let root = paths::root()?;
     guests::build()?;
     phase("tests of the SDK", || sdk_tests(&root, options), |()| "passed".to_owned())?;
+    phase("tests of the Python SDK", || python_sdk_tests(&root), |()| "passed".to_owned())?;
     // The tests start the binary, which cargo builds only for tests of its own package.
     command_phase("host", &mut host_build(&root))?;
-    python_guests(&root, "debug")?;
+    phase("compiled guests", || compile_interpreters(&root), |count| format!("{count} there"))?;
     command_phase("tests", &mut host_tests(&root, options))?;
     // Who asks for one test does not ask for this.
     if options.full && options.arguments.is_empty() {
@@ -41,23 +43,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!("all passed ({:.1} min)", start.elapsed().as_secs_f64() / 60.0);
     Ok(())
-}
-
-/// `cargo xtask guests`: the only builder of guests, and of the host that the tests start.
-///
-/// # Errors
-/// If something does not build.
-pub(crate) fn guests() -> Result<()> {
-    let root = paths::root()?;
-    guests::build()?;
-    command_phase("host", &mut host_build(&root))?;
-    python_guests(&root, "debug")
-}
-
-/// Builds the guests in Python with the host of a profile, which is built.
-pub(crate) fn python_guests(root: &Path, profile: &str) -> Result<()> {
-    let target = paths::target(root);
-    python::build(root, (&target.join(profile).join("wasgi"), &target.join("guests")), &paths::user_cache()?)
 }
 
 /// What runs without a host, on this machine: the SDK, and the parts of guests that are pure.
@@ -81,6 +66,30 @@ fn sdk_tests(root: &Path, options: &Options) -> Result<()> {
         .current_dir(paths::guest_workspace(root))
         .env("CARGO_TARGET_DIR", cache.target());
     crate::phase::succeed(with_arguments(&mut command, options))
+}
+
+fn python_sdk_tests(root: &Path) -> Result<()> {
+    let mut python = Command::new("/usr/bin/python3");
+    python.args(["-B", "-m", "unittest", "discover", "--quiet", "-s", "tests", "-t", "."]);
+    crate::phase::succeed(python.current_dir(root.join("guest-sdk/python")))
+}
+
+/// Compiles the guests that have an interpreter into the cache that all tests share: that takes half a minute each,
+/// and several tests that want the same one would each do it.
+fn compile_interpreters(root: &Path) -> Result<usize> {
+    let target = paths::target(root);
+    let mut count = 0;
+    for entry in fs::read_dir(target.join("guests"))? {
+        let guest = entry?.path();
+        if !guest.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("-python")) {
+            continue;
+        }
+        let mut check = Command::new(target.join("debug/wasgi"));
+        check.arg("check").arg(&guest).arg("--cache").arg(target.join("test-cache")).stdout(Stdio::null());
+        crate::phase::succeed(&mut check)?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// The binary that the e2e tests start, with its failure points.

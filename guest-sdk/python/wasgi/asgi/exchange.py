@@ -38,7 +38,8 @@ class Exchange:
         """The next part of the request body; past its end, waits until the exchange is over."""
         if not self._input_ended and not self._is_over():
             return self._next_part()
-        if not self._is_over():
+        # Some ask in passing, and cancel at once what would wait.
+        if not self._is_over() and not self._poll():
             await self._wait()
         return {"type": "http.disconnect"}
 

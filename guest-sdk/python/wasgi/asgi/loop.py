@@ -6,6 +6,7 @@ asyncio's own loops want a pair of sockets to be woken by. Nobody outside can wa
 import asyncio
 import contextvars
 import functools
+import importlib
 import sys
 import time
 from collections.abc import Callable
@@ -87,9 +88,10 @@ def install() -> None:
     policy = getattr(unix_events, "_DefaultEventLoopPolicy", None) or getattr(unix_events, "DefaultEventLoopPolicy", None)
     if policy is not None:
         policy._loop_factory = Loop
-    anyio = sys.modules.get("anyio._backends._asyncio")
-    if anyio is not None:
-        anyio.AsyncIOBackend.run_sync_in_worker_thread = classmethod(_in_line)
+    if "anyio" in sys.modules:
+        # It loads this late, by itself.
+        backend = importlib.import_module("anyio._backends._asyncio")
+        backend.AsyncIOBackend.run_sync_in_worker_thread = classmethod(_in_line)
 
 
 async def _in_line(

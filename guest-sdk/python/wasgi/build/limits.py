@@ -12,7 +12,8 @@ def explain_limits() -> None:
     """From now on a thread or a socket that cannot be had says so, and where it was asked for."""
     _explain_threads()
     for name in ("connect", "bind", "listen"):
-        _explain_socket(name)
+        setattr(socket.socket, name, _with_hint(getattr(socket.socket, name), OSError, _SOCKET))
+    setattr(socket, "getaddrinfo", _with_hint(socket.getaddrinfo, OSError, _SOCKET))
 
 
 def _explain_threads() -> None:
@@ -20,11 +21,6 @@ def _explain_threads() -> None:
         original = getattr(threading, name, None)
         if original is not None:
             setattr(threading, name, _with_hint(original, RuntimeError, _THREAD))
-
-
-def _explain_socket(name: str) -> None:
-    original = getattr(socket.socket, name)
-    setattr(socket.socket, name, _with_hint(original, OSError, _SOCKET))
 
 
 def _with_hint(original: Callable[..., Any], kind: type[Exception], hint: str) -> Callable[..., Any]:

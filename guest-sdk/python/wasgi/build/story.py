@@ -8,7 +8,8 @@ import sys
 import time
 from typing import Any
 
-from wasgi import bindings, file, output
+from wasgi import absent_ssl, bindings, file, output
+from wasgi.build import zones
 from wasgi.build.closing import close_all
 from wasgi.build.config import BuildError, Config
 from wasgi.build.limits import explain_limits
@@ -27,6 +28,9 @@ DESK = "/1"
 #: Packages and Python's own library, in the bundle.
 PACKAGES = f"{file.ROOT}/.wasgi/site-packages"
 STDLIB = f"{file.ROOT}/.wasgi/stdlib"
+
+#: Time zones, as in /usr/share/zoneinfo, where `wasgi build` has put those of its machine.
+ZONES = f"{file.ROOT}/.wasgi/zoneinfo"
 
 #: Where componentize-py puts Python's own library while it builds.
 PYTHON = "/python"
@@ -110,6 +114,8 @@ def _prepare(config: Config) -> dict[str, str]:
     os.environ.clear()
     os.environ.update(config.env)
     os.chdir(file.ROOT)
+    absent_ssl.install()
+    zones.install(ZONES)
     return dict(os.environ)
 
 

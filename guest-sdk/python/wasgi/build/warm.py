@@ -32,9 +32,8 @@ def warm_up(line: str, host: str, serve: Serve) -> dict[str, str] | None:
         failure = f"{type(error).__name__}: {error}"
     finally:
         error_stream.sink = sink
-        for text in log:
-            sink(text)
     if failure is None:
+        sink("".join(log))
         return None
     mend = "the app is built all the same; mend it, or name other paths in warm-up under [build] in wasgi.toml"
     return {"message": f"the warm-up request {line!r} failed ({failure}): {mend}", "log": "".join(log)}
