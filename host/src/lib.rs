@@ -6,7 +6,7 @@
 //! [`input`], [`reply`], [`client`], [`visit`]; [`requests`] counts them. What an app
 //! brings along besides its code is read by [`bundle`]. On one side is [`net`],
 //! which knows hyper; on the other [`sandbox`], which knows wasmtime. [`host`] puts them together from
-//! a [`config`].
+//! a [`config`]. Apart from all that, [`build`] makes apps of their sources.
 //!
 //! # Embedding
 //!
@@ -16,6 +16,7 @@
 
 pub mod access_log;
 pub mod authority;
+pub mod build;
 pub mod bundle;
 pub mod cli;
 pub mod client;

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod build;
 mod check;
 mod flags;
 mod request;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::build::{BuildError, ManifestError, ToolError};
 use crate::bundle::store::StoreError;
 use crate::bundle::unpack::UnpackError;
 use crate::config::{ConfigError, Problem};
@@ -31,6 +33,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Build(Box<build::Build>),
     Serve(Box<serve::Serve>),
     Check(Box<check::Check>),
     Request(Box<request::Request>),
@@ -45,6 +48,8 @@ enum Command {
 enum CliError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
     #[error(transparent)]
     Start(#[from] StartError),
     /// Arguments that clap cannot judge.
@@ -90,6 +95,7 @@ impl CliError {
             Self::Start(StartError::Load(LoadError::Claimed { .. })) => exit::UNAVAILABLE,
             Self::Start(StartError::Load(LoadError::Files { .. })) => exit::OS,
             Self::Start(StartError::Load(LoadError::Engine(_))) => exit::SOFTWARE,
+            Self::Build(error) => build_code(error),
             Self::Usage(_) => exit::USAGE,
             Self::Unreadable { .. } => exit::UNREADABLE,
             Self::System { .. } => exit::OS,
@@ -103,6 +109,19 @@ fn config_code(error: &ConfigError) -> u8 {
         ConfigError::Usage { .. } => exit::USAGE,
         ConfigError::Invalid { problem, .. } if matches!(**problem, Problem::EmptyDirectory) => exit::UNREADABLE,
         ConfigError::Invalid { .. } => exit::BAD_CONFIG,
+    }
+}
+
+fn build_code(error: &BuildError) -> u8 {
+    match error {
+        BuildError::Manifest(ManifestError::Malformed { .. }) => exit::BAD_CONFIG,
+        BuildError::NoLanguage { .. } => exit::USAGE,
+        BuildError::Manifest(_) | BuildError::Copy(_) | BuildError::Pack(_) => exit::UNREADABLE,
+        BuildError::Tool(ToolError::Missing { .. } | ToolError::Start { .. }) => exit::UNAVAILABLE,
+        BuildError::Tool(ToolError::Failed { .. } | ToolError::TooLong { .. })
+        | BuildError::App(_)
+        | BuildError::Section { .. } => exit::BAD_COMPONENT,
+        BuildError::File { .. } => exit::CANNOT_CREATE,
     }
 }
 
@@ -130,12 +149,17 @@ pub fn run() -> ExitCode {
     };
     let done = match cli.command {
         Command::PrepareComponent => return prepare::serve_parent(),
+        Command::Build(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Request(command) => command.run(),
     };
     done.unwrap_or_else(|error| {
-        say(&format!("wasgi: {error}"));
+        match &error {
+            // With a traceback: the app's own words, in lines.
+            CliError::Build(BuildError::App(text)) => format!("wasgi: {text}").lines().for_each(say),
+            error => say(&format!("wasgi: {error}")),
+        }
         ExitCode::from(error.exit_code())
     })
 }
@@ -165,7 +189,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let help = help.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     match what.strip_prefix("error: ") {
         Some(what) => say(&format!("wasgi: {what}{tip}; see `{help}`")),
-        None => say(&format!("wasgi: say what to do: serve, check or request; see `{help}`")),
+        None => say(&format!("wasgi: say what to do: build, serve, check or request; see `{help}`")),
     }
     ExitCode::from(exit::USAGE)
 }

@@ -245,13 +245,13 @@ async fn try_app(app: &App, workshop: &Workshop, log: Arc<dyn GuestLog>) -> Resu
     Ok(())
 }
 
-/// Each app keeps the file of its code open, what is loaded of it another, and each of its directories two.
+/// Each app keeps the file of its code open, what is loaded of it another, and each directory granted to it one.
 /// Bundles are not known yet: too many of them are errors of their own.
 fn check_files(config: &Config) -> Result<(), LoadError> {
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let apps = config.apps.len();
     let dirs: usize = config.apps.iter().map(|app| app.grants.dirs.len()).sum();
-    let needed = files_needed(apps as u64, config.limits.code_max) + 2 * dirs as u64;
+    let needed = files_needed(apps as u64, config.limits.code_max) + dirs as u64;
     if needed <= limit { Ok(()) } else { Err(LoadError::Files { apps, needed, limit }) }
 }
 

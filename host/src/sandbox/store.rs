@@ -25,7 +25,7 @@ pub(crate) struct Terms {
     pub(crate) grants: Grants,
     /// Its bundle. Empty where no requests are served.
     pub(crate) mounts: Arc<Mounts>,
-    /// The directories of both, open.
+    /// The directories of both.
     pub(crate) files: Files,
 }
 
@@ -35,8 +35,8 @@ impl Terms {
     /// # Errors
     /// [`wasi::OpenError`].
     pub(crate) fn open(limits: AppLimits, grants: Grants, mounts: Arc<Mounts>) -> Result<Self, wasi::OpenError> {
-        let (own, mirrored) = (mounts.handles(), mounts.mirrored(&grants.dirs));
-        let files = Files::open(grants.dirs.iter().chain(&own).chain(&mirrored))?;
+        let granted = [grants.dirs.clone(), mounts.mirrored(&grants.dirs)].concat();
+        let files = Files::open(mounts.handles(), granted)?;
         Ok(Self { limits, grants, mounts, files })
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
-use wasmtime_wasi::{FsPerms, WasiCtx};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use crate::config::DirGrant;
 use crate::sandbox::output::{Channel, Output};
@@ -14,12 +14,13 @@ use crate::sandbox::store::Terms;
 /// Most random bytes one call may ask for.
 const RANDOM_MAX: u64 = 64 * 1024;
 
-/// Directories that are open, for all instances of an app: none of them opens one again.
+/// The directories of an app's instances.
 #[derive(Clone, Default)]
 pub(crate) struct Files {
-    preopens: WasiFilesystemCtx,
-    /// How many they are.
-    pub(crate) count: usize,
+    dirs: Vec<DirGrant>,
+    /// All of them, open, if they are only those of its bundle: then no instance opens one again. What the
+    /// operator granted is opened by each, since it may be mounted, replaced or taken away meanwhile.
+    shared: Option<WasiFilesystemCtx>,
 }
 
 /// A directory that cannot be opened.
@@ -30,28 +31,36 @@ pub(crate) struct OpenError {
 }
 
 impl Files {
-    /// Opens these directories.
+    /// Opens the directories of a bundle, and those that were granted to see that they can be.
     ///
     /// # Errors
     /// [`OpenError`] of the first that cannot be.
-    pub(crate) fn open<'d>(dirs: impl Iterator<Item = &'d DirGrant>) -> Result<Self, OpenError> {
+    pub(crate) fn open(bundle: Vec<DirGrant>, granted: Vec<DirGrant>) -> Result<Self, OpenError> {
         let mut builder = WasiCtx::builder();
-        let mut count = 0;
-        for dir in dirs {
-            let permissions = if dir.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
-            builder.preopened_dir(&dir.host, &dir.guest, permissions).map_err(|error| OpenError {
-                dir: dir.host.clone(),
-                error: error.downcast().unwrap_or_else(|error| io::Error::other(format!("{error:#}"))),
-            })?;
-            count += 1;
+        for dir in bundle.iter().chain(&granted) {
+            preopen(&mut builder, dir).map_err(|error| OpenError { dir: dir.host.clone(), error })?;
         }
-        Ok(Self { preopens: builder.build().filesystem().clone(), count })
+        let shared = granted.is_empty().then(|| builder.build().filesystem().clone());
+        Ok(Self { dirs: [bundle, granted].concat(), shared })
+    }
+
+    /// How many they are.
+    pub(crate) fn count(&self) -> usize {
+        self.dirs.len()
+    }
+}
+
+fn preopen(builder: &mut WasiCtxBuilder, dir: &DirGrant) -> io::Result<()> {
+    let permissions = if dir.writable { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
+    match builder.preopened_dir(&dir.host, &dir.guest, permissions) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.downcast().unwrap_or_else(|error| io::Error::other(format!("{error:#}")))),
     }
 }
 
 impl std::fmt::Debug for Files {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Files").field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Files").field("dirs", &self.dirs).finish_non_exhaustive()
     }
 }
 
@@ -68,7 +77,16 @@ pub(crate) fn context(terms: &Terms, output: &Output) -> WasiCtx {
     for (key, value) in &terms.grants.env {
         builder.env(key, value);
     }
-    let mut context = builder.build();
-    *context.filesystem() = terms.files.preopens.clone();
-    context
+    if let Some(shared) = &terms.files.shared {
+        let mut context = builder.build();
+        *context.filesystem() = shared.clone();
+        return context;
+    }
+    for dir in &terms.files.dirs {
+        if let Err(error) = preopen(&mut builder, dir) {
+            // Checked when the app was loaded, so it was removed since: the guest finds it absent.
+            tracing::error!(dir = ?dir.host, %error, "cannot open a granted directory; restore it or end its grant");
+        }
+    }
+    builder.build()
 }

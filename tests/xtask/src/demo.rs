@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::phase::command_phase;
-use crate::{guests, paths};
+use crate::{guests, paths, test};
 
 /// What the command line chose.
 #[derive(Debug)]
@@ -62,6 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let root = paths::root()?;
     guests::build()?;
     let host = build_host(&root, options)?;
+    test::python_guests(&root, if options.debug { "debug" } else { "release" })?;
     let config = write_config(&root)?;
     // Before the host runs, so that no signal is lost on us while it does.
     let signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;

@@ -1,4 +1,4 @@
-//! `cargo xtask guests`: the only builder of guests.
+//! The guests in Rust and in WebAssembly's text, and the names of all.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,8 @@ use crate::{fixtures, paths, python};
 /// Guests by name, such as `hello`, with the file that was built.
 type Built = BTreeMap<String, PathBuf>;
 
-/// Builds every guest into `target/guests`; files that would not change are left alone.
+/// Builds the guests that no host is needed for into `target/guests`; files that would not change are left alone. Those
+/// in Python are built by the host, but their names are told to the tests here: the host is built with those.
 ///
 /// # Errors
 /// If there is no tool chain, or something does not build.
@@ -28,16 +29,15 @@ pub(crate) fn build() -> Result<()> {
     let owner = format!("{} {}", root.display(), toolchain.describe());
     // Held until the files are copied: after that another clone may have the folder.
     let cache = Cache::lock(&paths::cache()?, &owner)?;
-    let mut built =
+    let built =
         phase("Rust guests", || build_rust(&root, &toolchain, &cache), |built| format!("{} built", built.len()))?;
-    let python = || python::build(&root, &paths::tools()?, &paths::cache()?.join("python"));
-    built.extend(phase("Python guests", python, |built| format!("{} there", built.len()))?);
     let mut names: Vec<String> = built.keys().cloned().collect();
     phase("copy", || copy(&built, &output), |changed| format!("{changed} changed"))?;
     drop(cache);
     let texts = root.join("tests/guests/wat");
     let assembled = phase("text guests", || assemble(&texts, &output), |names| format!("{} assembled", names.len()))?;
     names.extend(assembled);
+    names.extend(python::guests(&root)?.into_keys());
     names.sort();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!("two guests have the name `{}`: rename one", pair[0]);
@@ -131,7 +131,7 @@ fn remove_others(names: &[String], output: &Path) -> Result<()> {
 
 /// Keeps the time of a file that stays the same, so that nothing is rebuilt or compiled because of it. Readers see
 /// the old file or the new one, never a part.
-fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
+pub(crate) fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
     if fs::read(path).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }

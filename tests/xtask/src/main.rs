@@ -55,7 +55,7 @@ fn run(arguments: Vec<String>) -> Result<ExitCode> {
     match command.as_str() {
         "guests" => {
             no_more(rest)?;
-            guests::build().map(|()| ExitCode::SUCCESS)
+            test::guests().map(|()| ExitCode::SUCCESS)
         }
         "demo" => demo::run(&demo_options(rest)?),
         "test" => test::run(&test_options(rest)?).map(|()| ExitCode::SUCCESS),

@@ -43,7 +43,11 @@ pub(crate) fn tools() -> Result<PathBuf> {
     Ok(user_cache()?.join("tools"))
 }
 
-fn user_cache() -> Result<PathBuf> {
+/// The folder of all that is kept for the clones of this user.
+///
+/// # Errors
+/// If the machine says of no folder that it is for caches.
+pub(crate) fn user_cache() -> Result<PathBuf> {
     let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     Ok(base.context("neither XDG_CACHE_HOME nor HOME is set: set one, for what is built is kept there")?.join("wasgi"))

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::phase::{command_phase, phase};
-use crate::{fuzz, guests, paths, toolchain};
+use crate::{fuzz, guests, paths, python, toolchain};
 
 /// What the command line chose.
 #[derive(Debug, Default)]
@@ -32,6 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     phase("tests of the Python SDK", || python_sdk_tests(&root), |()| "passed".to_owned())?;
     // The tests start the binary, which cargo builds only for tests of its own package.
     command_phase("host", &mut host_build(&root))?;
+    python_guests(&root, "debug")?;
     phase("compiled guests", || compile_interpreters(&root), |count| format!("{count} there"))?;
     command_phase("tests", &mut host_tests(&root, options))?;
     // Who asks for one test does not ask for this.
@@ -43,6 +44,23 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     println!("all passed ({:.1} min)", start.elapsed().as_secs_f64() / 60.0);
     Ok(())
+}
+
+/// `cargo xtask guests`: the only builder of guests, and of the host that the tests start.
+///
+/// # Errors
+/// If something does not build.
+pub(crate) fn guests() -> Result<()> {
+    let root = paths::root()?;
+    guests::build()?;
+    command_phase("host", &mut host_build(&root))?;
+    python_guests(&root, "debug")
+}
+
+/// Builds the guests in Python with the host of a profile, which is built.
+pub(crate) fn python_guests(root: &Path, profile: &str) -> Result<()> {
+    let target = paths::target(root);
+    python::build(root, (&target.join(profile).join("wasgi"), &target.join("guests")), &paths::user_cache()?)
 }
 
 /// What runs without a host, on this machine: the SDK, and the parts of guests that are pure.
@@ -79,11 +97,8 @@ fn python_sdk_tests(root: &Path) -> Result<()> {
 fn compile_interpreters(root: &Path) -> Result<usize> {
     let target = paths::target(root);
     let mut count = 0;
-    for entry in fs::read_dir(target.join("guests"))? {
-        let guest = entry?.path();
-        if !guest.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("-python")) {
-            continue;
-        }
+    for name in python::guests(root)?.keys() {
+        let guest = target.join("guests").join(format!("{name}.wasm"));
         let mut check = Command::new(target.join("debug/wasgi"));
         check.arg("check").arg(&guest).arg("--cache").arg(target.join("test-cache")).stdout(Stdio::null());
         crate::phase::succeed(&mut check)?;

@@ -86,7 +86,7 @@ pub(crate) fn clean_cargo() -> Command {
 }
 
 /// The outer cargo's flags are for the host's machine, its folders for the host's workspace.
-fn clean(command: &mut Command) {
+pub(crate) fn clean(command: &mut Command) {
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         let ours = text.starts_with("CARGO_PKG_")

@@ -106,7 +106,7 @@ impl Order {
     /// When a directory is not there any more.
     pub(super) fn terms(&self) -> Result<Arc<Terms>, Refusal> {
         let (limits, grants, mounts) = (self.limits.clone(), self.grants.clone(), Arc::default());
-        let files = Files::open(grants.dirs.iter().chain(&self.mounts)).map_err(|OpenError { dir, error }| {
+        let files = Files::open(self.mounts.clone(), grants.dirs.clone()).map_err(|OpenError { dir, error }| {
             Refusal::Host(format!("cannot open {}: {error}", crate::text::printable(&dir.to_string_lossy(), 1024)))
         })?;
         Ok(Arc::new(Terms { limits, grants, mounts, files }))

@@ -84,7 +84,7 @@ fn guest_stopped(error: &wasmtime::Error) -> bool {
 /// adapter under every libc opens them for itself, and the SDKs reset it (`reset_adapter_state`).
 fn handles_left(guest: &mut Guest) -> Vec<String> {
     let (stdio_out, stdio_in) = (guest.output.open_streams(), 1);
-    let directories = guest.terms.files.count;
+    let directories = guest.terms.files.count();
     let (mut files, mut dirs, mut inputs, mut outputs, mut pollables, mut others) = (0_usize, 0, 0, 0, 0, 0);
     for entry in guest.handles().iter_mut() {
         match entry.downcast_ref::<Descriptor>() {
