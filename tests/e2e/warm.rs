@@ -1,6 +1,9 @@
 //! Instances that are made before a request asks for them.
 
+use wasgi::bundle::asks::Asks;
 use wasgi_harness::{Host, HostBuilder};
+
+use crate::bundle::{App, FILES};
 
 /// Waits until so many warm instances have been made.
 fn wait_for_warm(host: &Host, count: usize) {
@@ -109,4 +112,50 @@ fn more_at_least_than_at_most_is_refused() {
         .finish();
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(outcome.message().contains("warm-max"), "{outcome:?}");
+}
+
+/// The guest `hostile`, which asks to be readied by this request.
+fn readied_by(path: &str) -> App {
+    App::new("hostile", FILES, Some(&Asks { warm_up: Some(path.into()), ..Asks::default() }))
+}
+
+#[test]
+fn a_warm_instance_is_readied_by_the_request_that_its_app_asks_for() {
+    let app = readied_by("/calls");
+    let host = app.serving().args(["--warm-min", "1", "--reuse", "2"]).log_filter("wasgi=debug").start();
+    for round in 0..3 {
+        wait_for_warm(&host, 1 + round);
+        // The host's own call comes first, and costs it none of its two requests.
+        for calls in [2, 3] {
+            assert_eq!(host.get("/calls").expect(200).json()["calls"], calls);
+        }
+    }
+    assert_eq!(host.stop().access.len(), 6, "the host's own are not in the access log");
+}
+
+#[test]
+fn without_warm_instances_nothing_is_asked_of_an_app() {
+    let app = readied_by("/calls");
+    let host = app.serving().start();
+    assert_eq!(host.get("/calls").expect(200).json()["calls"], 1);
+}
+
+#[test]
+fn a_request_that_fails_leaves_no_instance_and_the_app_is_served_all_the_same() {
+    for path in ["/trap", "/spin", "/no-start"] {
+        let app = readied_by(path);
+        let host = app.serving().args(["--warm-min", "1", "--cpu-max", "50ms"]).log_filter("wasgi=debug").start();
+        host.log().wait_with(&["ERROR", "initialize"]);
+        host.get("/ok").expect_text("ok");
+        assert!(!host.stop().log.iter().any(|line| line.contains("warm instance made")), "{path}");
+    }
+}
+
+#[test]
+fn an_answer_in_pieces_is_taken_to_its_end() {
+    let asks = Asks { warm_up: Some("/?count=5&interval=1".into()), ..Asks::default() };
+    let app = App::new("stream", FILES, Some(&asks));
+    let host = app.serving().args(["--warm-min", "1"]).log_filter("wasgi=debug").start();
+    wait_for_warm(&host, 1);
+    host.get("/?count=1&interval=1").expect(200);
 }

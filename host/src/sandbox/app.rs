@@ -23,6 +23,7 @@ use crate::sandbox::pool::{Lease, Pool, PoolError, warm};
 use crate::sandbox::prepare::{Artifact, Refusal};
 use crate::sandbox::shelf::Volume;
 use crate::sandbox::store::Terms;
+use crate::sandbox::warm_up::WarmUp;
 use crate::sandbox::wear;
 
 /// An app that is ready to serve.
@@ -33,6 +34,8 @@ pub struct App {
     reuse: u32,
     request_body: RequestBody,
     asks: Asks,
+    /// What readies its warm instances.
+    warm_up: Option<WarmUp>,
     _claims: Claims,
     volume: Arc<Volume>,
     pool: Arc<Pool>,
@@ -54,8 +57,9 @@ pub(crate) struct AppSettings {
 impl App {
     pub(crate) fn new(settings: AppSettings, terms: Arc<Terms>, volume: Arc<Volume>, pool: Arc<Pool>) -> Self {
         let AppSettings { name, seat, reuse, request_body, asks, claims } = settings;
+        let warm_up = asks.warm_up.as_ref().and_then(|path| WarmUp::new(path, &terms.grants.env));
         let made = AtomicU32::new(0);
-        Self { name, seat, terms, reuse, request_body, asks, _claims: claims, volume, pool, made }
+        Self { name, seat, terms, reuse, request_body, asks, warm_up, _claims: claims, volume, pool, made }
     }
 
     /// The app's name, unique on its host.
@@ -182,7 +186,14 @@ impl App {
         let started = async {
             let code = self.code().await?;
             let meter = Arc::new(Meter::start(self.limits(), Arc::new(Client::default())));
-            let start = Instance::start(self, (Arc::clone(&code), slot), Arc::clone(&log), Arc::clone(&meter));
+            let start = async {
+                let made = (Arc::clone(&code), slot);
+                let mut instance = Instance::start(self, made, Arc::clone(&log), Arc::clone(&meter)).await?;
+                if let Some(warm_up) = &self.warm_up {
+                    instance.ready(warm_up.call(self, Arc::clone(&log), Arc::clone(&meter))).await?;
+                }
+                Ok(instance)
+            };
             let started = meter.supervise(&self.seat, code.ticker(), start).await;
             started.unwrap_or_else(|overrun| Err(Fault::Overrun { overrun, backtrace: None }))
         };

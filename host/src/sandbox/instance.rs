@@ -30,6 +30,7 @@ use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Lease, Place, Start};
 use crate::sandbox::start_response::{Finish, Misuse};
 use crate::sandbox::store::{Guest, Terms, build_store};
+use crate::sandbox::warm_up;
 use crate::sandbox::wear::Wear;
 
 /// One live instantiation in one store.
@@ -216,6 +217,17 @@ impl Instance {
         guest.output.begin(&guest.terms.limits, log);
         // The epoch moved on while the instance rested: without this it would yield at once.
         self.store.set_epoch_deadline(1);
+    }
+
+    /// Readies a new instance by a request of the host's own, which counts for nothing.
+    ///
+    /// # Errors
+    /// As those of any request; then the instance is of no use.
+    pub(crate) async fn ready(&mut self, call: Call) -> Result<(), Fault> {
+        let (sender, head) = oneshot::channel();
+        let (called, ()) = tokio::join!(self.call(call, sender), warm_up::forget(head));
+        self.wear.excuse();
+        called.map(drop)
     }
 
     async fn call(&mut self, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {

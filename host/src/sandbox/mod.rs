@@ -27,5 +27,6 @@ mod shelf;
 pub mod start_response;
 mod store;
 mod swap;
+mod warm_up;
 mod wasi;
 mod wear;

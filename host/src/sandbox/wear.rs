@@ -61,6 +61,12 @@ impl Wear {
         self.served
     }
 
+    /// The request that was begun last was the host's own: the instance may serve as many as before.
+    pub(crate) fn excuse(&mut self) {
+        self.requests_max = self.requests_max.saturating_add(1);
+        self.began = None;
+    }
+
     /// How many requests it has served or begun.
     pub(crate) fn served(&self) -> u32 {
         self.served
@@ -118,6 +124,17 @@ mod tests {
     }
 
     const LITTLE: Held = Held { memory: 1024, handles: 4 };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_of_the_hosts_own_neither_ages_nor_wears_an_instance() {
+        let mut wear = Wear::new(1);
+        assert_eq!(wear.begin(), 1);
+        wear.excuse();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(!wear.is_spent());
+        assert_eq!(wear.begin(), 2, "no handle of the first names the second");
+        assert!(wear.is_spent());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn an_instance_ages_from_its_first_request() {
