@@ -6,6 +6,7 @@
 
 mod copy;
 pub mod manifest;
+pub mod new;
 mod python;
 mod report;
 mod rust;

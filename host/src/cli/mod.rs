@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod flags;
+mod new;
 mod request;
 mod serve;
 
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::build::new::NewError;
 use crate::build::{BuildError, ManifestError, ToolError};
 use crate::bundle::store::StoreError;
 use crate::bundle::unpack::UnpackError;
@@ -33,6 +35,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::New),
     Build(Box<build::Build>),
     Serve(Box<serve::Serve>),
     Check(Box<check::Check>),
@@ -50,6 +53,8 @@ enum CliError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Build(#[from] BuildError),
+    #[error(transparent)]
+    New(#[from] NewError),
     #[error(transparent)]
     Start(#[from] StartError),
     /// Arguments that clap cannot judge.
@@ -95,7 +100,9 @@ impl CliError {
             Self::Start(StartError::Load(LoadError::Claimed { .. })) => exit::UNAVAILABLE,
             Self::Start(StartError::Load(LoadError::Files { .. })) => exit::OS,
             Self::Start(StartError::Load(LoadError::Engine(_))) => exit::SOFTWARE,
-            Self::Build(error) => build_code(error),
+            Self::Build(error) | Self::New(NewError::Write(error)) => build_code(error),
+            Self::New(NewError::Name { .. }) => exit::USAGE,
+            Self::New(NewError::Exists(_)) => exit::CANNOT_CREATE,
             Self::Usage(_) => exit::USAGE,
             Self::Unreadable { .. } => exit::UNREADABLE,
             Self::System { .. } => exit::OS,
@@ -149,6 +156,7 @@ pub fn run() -> ExitCode {
     };
     let done = match cli.command {
         Command::PrepareComponent => return prepare::serve_parent(),
+        Command::New(command) => command.run(),
         Command::Build(command) => command.run(),
         Command::Serve(command) => command.run(),
         Command::Check(command) => command.run(),
@@ -189,7 +197,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let help = help.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     match what.strip_prefix("error: ") {
         Some(what) => say(&format!("wasgi: {what}{tip}; see `{help}`")),
-        None => say(&format!("wasgi: say what to do: build, serve, check or request; see `{help}`")),
+        None => say(&format!("wasgi: say what to do: new, build, serve, check or request; see `{help}`")),
     }
     ExitCode::from(exit::USAGE)
 }
