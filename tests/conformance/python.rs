@@ -35,7 +35,10 @@ fn special(rule: &str) -> Option<Special> {
         }
         // There is one object, and nothing to take twice.
         "rule 25" => Special::Instead(tests![input::the_body_can_be_read_whole]),
-        "rule 30" | "rule 72" => Special::Instead(tests![python::a_file_like_object_is_sent_in_blocks]),
+        "rule 30" | "rule 72" => Special::Instead(tests![
+            python::a_file_like_object_is_sent_in_blocks,
+            python::a_file_of_the_bundle_is_sent_by_the_host,
+        ]),
         "rule 31" | "rule 35" | "rule 36" => besides(tests![python::lines_can_be_read_in_each_way]),
         "rule 43" | "rule 44" | "rule 48" | "rule 56" => besides(tests![python::heads_of_the_wrong_types_are_refused]),
         "rule 54" => besides(tests![python::exc_info_is_not_kept]),
@@ -113,6 +116,20 @@ pub(crate) fn the_path_info_is_the_decoded_rest_of_the_path(hosts: &Hosts) {
 
 pub(crate) fn a_file_like_object_is_sent_in_blocks(hosts: &Hosts) {
     hosts.plain().get("/iterable?kind=file").expect_text("abc");
+}
+
+pub(crate) fn a_file_of_the_bundle_is_sent_by_the_host(hosts: &Hosts) {
+    let host = hosts.plain();
+    for (query, text) in [
+        ("", "<p>A file of the bundle.</p>\n"),
+        ("offset=3", "A file of the bundle.</p>\n"),
+        ("offset=3&length=6", "A file"),
+    ] {
+        let response = host.get(&format!("/wrapped-file?{query}"));
+        response.expect_text(text);
+        // What an application writes in blocks has no length unless it says one; the host knows its files.
+        assert_eq!(response.header("Content-Length"), Some(text.len().to_string().as_str()), "{query}");
+    }
 }
 
 pub(crate) fn lines_can_be_read_in_each_way(hosts: &Hosts) {

@@ -56,12 +56,19 @@ fn a_connection_is_refused_with_its_place_and_the_mend() {
 }
 
 #[test]
-fn a_module_that_is_imported_late_is_named_with_the_mend() {
+fn a_module_that_is_imported_late_works_and_is_named_with_the_mend() {
     let host = python().start();
     let response = host.get("/late-import");
-    // This guest has no bundle that it could be read from.
-    response.expect(500);
-    host.log().wait_with(&[&response.request_id(), "outside.py:", "xml.dom", "`imports` under [build]"]);
+    response.expect_text("xml.dom.minidom");
+    host.log().wait_with(&[&response.request_id(), "outside.py:", "xml.dom.minidom", "`imports` under [build]"]);
+}
+
+#[test]
+fn an_application_finds_its_own_files() {
+    let host = python().start();
+    let response = host.get("/own-source");
+    let line = response.text();
+    assert!(line.starts_with("\"\"\"`wsgi.errors`, the standard streams"), "{line}");
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! `cargo xtask test`: everything that must pass.
 
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;

@@ -1,6 +1,7 @@
 """What only Python has: iterables, their close(), and objects of the wrong kind."""
 
 import io
+import os
 
 from body import wait_for
 from call import PLAIN, json
@@ -40,6 +41,17 @@ def iterable(call):
         "file": call.environ["wsgi.file_wrapper"](io.BytesIO(b"abc"), 2),
     }
     return kinds[call.query.text("kind", "list")]
+
+
+def file(call):
+    """A file of the bundle, from an offset, under a Content-Length if one is given."""
+    page = open(os.path.join(os.path.dirname(__file__), "page.html"), "rb")
+    page.seek(call.query.number("offset", 0))
+    headers = [("Content-Type", "text/html")]
+    if length := call.query.text("length", ""):
+        headers.append(("Content-Length", length))
+    call.start_response("200 OK", headers)
+    return call.environ["wsgi.file_wrapper"](page)
 
 
 def late_start(call):
@@ -132,6 +144,7 @@ def recursion(call):
 PATHS = {
     "/types": types,
     "/iterable": iterable,
+    "/wrapped-file": file,
     "/late-start": late_start,
     "/gate/yield": gate,
     "/closing": closing,

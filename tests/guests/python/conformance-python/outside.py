@@ -77,7 +77,7 @@ def late_import(call):
 
 
 def files(call):
-    """What is open: nothing of the build may be."""
+    """The first line of this file, found by `__file__`."""
     with open(__file__, encoding="utf-8") as file:
         return text(call, file.readline().encode())
 
