@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from wasgi import absent_ssl, bindings, file, output
+from wasgi import absent_hashes, absent_ssl, bindings, file, output
 from wasgi.build import zones
 from wasgi.build.closing import close_all
 from wasgi.build.config import BuildError, Config
@@ -100,6 +100,7 @@ def _build(config: Config, report: dict[str, Any]) -> World:
         if warning := warm_up(line, config.warm_up_host, server.serve):
             report["warnings"].append(warning)
     server.settle()
+    absent_hashes.settle()
     report["warnings"] += [{"message": text, "log": ""} for text in close_all(before)]
     report["environ"] = sorted(read - set(given))
     sys.meta_path.remove(missing)
@@ -115,6 +116,7 @@ def _prepare(config: Config) -> dict[str, str]:
     os.environ.update(config.env)
     os.chdir(file.ROOT)
     absent_ssl.install()
+    absent_hashes.install()
     zones.install(ZONES)
     return dict(os.environ)
 
