@@ -106,8 +106,6 @@ DATABASES = {
 # Passwords
 # https://docs.djangoproject.com/en/5.2/topics/auth/passwords/
 
-PASSWORD_HASHERS = ['mysite.hashers.QuickPBKDF2PasswordHasher']
-
 LOGIN_URL = 'login'
 LOGIN_REDIRECT_URL = 'index'
 LOGOUT_REDIRECT_URL = 'index'

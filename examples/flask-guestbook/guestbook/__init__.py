@@ -35,8 +35,6 @@ def create_app(instance_path=None):
         # With room for the form around a picture of 400 KB.
         MAX_CONTENT_LENGTH=420_000,
         SESSION_COOKIE_SAMESITE="Lax",
-        # So that a log-in takes well under a second on a small machine.
-        PASSWORD_METHOD="pbkdf2:sha256:100000",
     )
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(entries.blueprint)

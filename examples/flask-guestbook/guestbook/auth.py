@@ -3,7 +3,7 @@
 import functools
 import sqlite3
 
-from flask import Blueprint, current_app, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from guestbook import db
@@ -40,7 +40,7 @@ def signup():
     elif not 8 <= len(password) <= 200:
         error = "A password has at least 8 characters."
     else:
-        hashed = generate_password_hash(password, method=current_app.config["PASSWORD_METHOD"])
+        hashed = generate_password_hash(password)
         connection = db.connect()
         try:
             with connection:
