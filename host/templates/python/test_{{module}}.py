@@ -7,7 +7,7 @@ from {{module}} import application
 
 class Application(unittest.TestCase):
     def get(self, path, query=""):
-        environ = {"PATH_INFO": path, "QUERY_STRING": query}
+        environ = {"SCRIPT_NAME": "", "PATH_INFO": path, "QUERY_STRING": query}
         setup_testing_defaults(environ)
         started = []
         body = validator(application)(environ, lambda status, headers, exc_info=None: started.append(status))

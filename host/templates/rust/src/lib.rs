@@ -2,7 +2,7 @@ use wasgi_guest::{Body, Environ, StartError, StartResponse};
 
 #[wasgi_guest::application]
 fn application(environ: Environ, start_response: StartResponse) -> Result<Body, StartError> {
-    let (status, text) = answer(&environ.path_info());
+    let (status, text) = answer(&environ.path());
     start_response.start(status, [("Content-Type", "text/plain; charset=utf-8")])?;
     Ok(text.into())
 }
