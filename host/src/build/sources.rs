@@ -24,6 +24,15 @@ const RUST_MACROS_MANIFEST: &str = include_str!("../../../guest-sdk/rust/macros/
 const RUST_BUILD_SCRIPT: &str = include_str!("../../../guest-sdk/rust/build.rs");
 const RUST_README: &str = include_str!("../../../guest-sdk/rust/README.md");
 
+/// Files that the Rust SDK has in its documentation, and what it calls them.
+const RUST_DOCUMENTED: [(&str, &str, &str); 2] = [
+    ("hello.rs", "../../../examples/hello/src/lib.rs", include_str!("../../../examples/hello/src/lib.rs")),
+    ("axum.rs", "../../../../examples/axum/src/lib.rs", include_str!("../../../examples/axum/src/lib.rs")),
+];
+
+/// Its files that name something outside of it, and how far above them its root is.
+const RUST_OUTWARD: [(&str, &str); 3] = [("src/lib.rs", ".."), ("src/http/mod.rs", "../.."), ("src/bindings.rs", "..")];
+
 /// Writes a folder that the binary carries into `to`, which is made if it is not there. Python's caches, which whoever
 /// built this binary may have had, stay behind.
 ///
@@ -51,13 +60,25 @@ pub fn vendor_rust_sdk(to: &Path) -> Result<(), BuildError> {
     write_all(&RUST_SDK, &to.join("src"))?;
     write_all(&RUST_MACROS, &to.join("macros/src"))?;
     write_all(&WIT, &to.join("wit"))?;
-    let bindings = to.join("src/bindings.rs");
-    let text = fs::read_to_string(&bindings).map_err(BuildError::file("read", &bindings))?;
-    write_file(&bindings, text.replace("path: \"../../wit\"", "path: \"wit\"").as_bytes())?;
+    for (path, up) in RUST_OUTWARD.map(|(path, up)| (to.join(path), up)) {
+        let text = fs::read_to_string(&path).map_err(BuildError::file("read", &path))?;
+        write_file(&path, inward(text, up).as_bytes())?;
+    }
+    let documented = to.join("doc");
+    fs::create_dir_all(&documented).map_err(BuildError::file("make", &documented))?;
+    for (name, _, text) in RUST_DOCUMENTED {
+        write_file(&documented.join(name), text.as_bytes())?;
+    }
     write_file(&to.join("build.rs"), RUST_BUILD_SCRIPT.as_bytes())?;
     write_file(&to.join("README.md"), RUST_README.as_bytes())?;
     write_file(&to.join("Cargo.toml"), vendored(RUST_SDK_MANIFEST).as_bytes())?;
     write_file(&to.join("macros/Cargo.toml"), vendored(RUST_MACROS_MANIFEST).as_bytes())
+}
+
+/// A source of the SDK that names nothing outside of it.
+fn inward(text: String, up: &str) -> String {
+    let text = text.replace("path: \"../../wit\"", "path: \"wit\"");
+    RUST_DOCUMENTED.iter().fold(text, |text, (name, outside, _)| text.replace(outside, &format!("{up}/doc/{name}")))
 }
 
 /// A manifest without what ties it to our own workspace.
@@ -91,8 +112,23 @@ mod tests {
             assert!(text.contains("[dependencies") || manifest.starts_with("macros"), "{text}");
             assert!(text.contains("name = \"wasgi-guest"), "{text}");
         }
-        let bindings = fs::read_to_string(to.path().join("src/bindings.rs")).unwrap();
-        assert!(bindings.contains("path: \"wit\"") && !bindings.contains("../../"), "{bindings}");
+        let mut named = 0;
+        for file in walkdir::WalkDir::new(to.path()).into_iter().map(Result::unwrap) {
+            let text = fs::read_to_string(file.path()).unwrap_or_default();
+            let is_source = file.path().extension().is_some_and(|extension| extension == "rs");
+            assert!(
+                !is_source || !text.contains("../examples") && !text.contains("../wit"),
+                "{}",
+                file.path().display()
+            );
+            for path in
+                text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next()).filter(|_| is_source)
+            {
+                assert!(file.path().parent().unwrap().join(path).is_file(), "{path} in {}", file.path().display());
+                named += 1;
+            }
+        }
+        assert_eq!(named, 2);
         assert!(to.path().join("wit/gateway.wit").is_file());
     }
 
