@@ -34,6 +34,7 @@ mod tests_of {
     pub(super) const INIT_TRAPS: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const NESTED: fn() = hostile_components::a_nested_component_is_served_but_not_snapshotted;
     pub(super) const OTHER_WORLD: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const RAW_WSGI: fn() = python::an_application_needs_no_framework;
     pub(super) const RPC: fn() = examples::rpc_answers_calls_from_a_registry_made_at_deployment;
     pub(super) const STREAM: fn() = examples::stream_sends_each_event_when_it_happens;
     pub(super) const UPLOAD: fn() = examples::upload_hashes_a_body_of_any_size;

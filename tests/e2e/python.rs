@@ -79,3 +79,12 @@ fn what_is_printed_goes_to_the_log_of_the_request() {
         host.log().wait_with(&[&id, "printed", stream]);
     }
 }
+
+#[test]
+pub(crate) fn an_application_needs_no_framework() {
+    let host = Host::serving("raw-wsgi").start();
+    let response = host.get("/");
+    response.expect_text("Hello, world!\n");
+    assert_eq!(response.header("Content-Type"), Some("text/plain"));
+    assert_eq!(response.header("Content-Length"), Some("14"));
+}

@@ -14,7 +14,9 @@ pub struct Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 2] = [
+pub const KINDS: [Kind; 4] = [
     Kind { name: "Rust, with the SDK", guest: "hello", body: "Hello, world!\n", start_max_ms: Some(20.0) },
     Kind { name: "WAT, by hand", guest: "nested", body: "nested", start_max_ms: None },
+    Kind { name: "Python, raw WSGI", guest: "raw-wsgi", body: "Hello, world!\n", start_max_ms: Some(100.0) },
+    Kind { name: "Python, Flask", guest: "flask-hello", body: "<p>Hello, World!</p>", start_max_ms: Some(100.0) },
 ];

@@ -1,13 +1,14 @@
 //! Benchmarks: wasgi beside its peers over HTTP, and its parts in process.
 //!
 //! `cargo xtask bench` builds everything and starts `wasgi-bench`, which is [`run`]. A scenario (`scenario/`) starts
-//! servers (`server`, `peers`, `host`), loads them (`wrk`, `clients`) and makes a `report` of tables and verdicts, from
-//! which `results` writes RESULTS.md. `stats` and `table` are pure. `benches/in_process.rs` is for Criterion, over
+//! servers (`server`, `peers`, `host`), loads them (`wrk`, `clients`), some in turns (`contest`), and makes a `report` of
+//! tables and verdicts, from which `results` writes RESULTS.md. `stats` and `table` are pure. `benches/in_process.rs` is for Criterion, over
 //! the same [`kinds`] of guests.
 
 use std::process::ExitCode;
 
 mod clients;
+mod contest;
 mod failure;
 mod host;
 mod http;

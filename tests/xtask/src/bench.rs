@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::phase::{command_phase, phase};
-use crate::{guests, paths, peers};
+use crate::{guests, paths, peers, python};
 
 /// What the command line chose; what is not for us is for `wasgi-bench`, which knows its scenarios.
 #[derive(Debug, Default)]
@@ -21,8 +21,8 @@ pub(crate) struct Options {
 }
 
 /// What `wasgi-bench` knows: told here too, since that is not built yet when a name is to be refused.
-pub(crate) const SCENARIOS: [&str; 7] =
-    [IN_PROCESS, "hello", "start", "density", "density-10000", "fairness", "overload"];
+pub(crate) const SCENARIOS: [&str; 8] =
+    [IN_PROCESS, "hello", "python", "start", "density", "density-10000", "fairness", "overload"];
 
 /// The scenario that needs a program of its own, whose build takes as long as the host's.
 const IN_PROCESS: &str = "in-process";
@@ -40,9 +40,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     guests::build()?;
     let packages: &[&str] = if options.host.is_some() { &["wasgi-bench"] } else { &["wasgi", "wasgi-bench"] };
     command_phase("host and peers", release(&root, packages).arg("--bins"))?;
+    let target = paths::target(&root);
+    let host = options.host.clone().unwrap_or_else(|| target.join("release/wasgi"));
+    python::build(&root, (&host, &target.join("guests")), &paths::user_cache()?)?;
 
     // The programs find each other, and the guests, in the target folder.
-    let mut bench = Command::new(paths::target(&root).join("release/wasgi-bench"));
+    let mut bench = Command::new(target.join("release/wasgi-bench"));
     bench.current_dir(&root).arg("--tools").arg(&tools).args(&options.rest);
     if let Some(host) = &options.host {
         bench.arg("--host").arg(host);

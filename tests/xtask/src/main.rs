@@ -27,9 +27,10 @@ usage: cargo xtask COMMAND
                                   --full runs the slow ones too, and the fuzzer
   fuzz [TARGET] [--seconds N]     run a fuzz target, or each of them, under libFuzzer for N seconds (60)
   bench [--install-peers] [--quick] [--write-results] [--host FILE] [SCENARIO...]
-                                  measure beside the peers that are installed: in-process, hello, start, density,
-                                  fairness, overload, or those named (density-10000 only then); --quick only tries
-                                  them, --write-results writes tests/bench/RESULTS.md, --host takes another wasgi
+                                  measure beside the peers that are installed: in-process, hello, python, start,
+                                  density, fairness, overload, or those named (density-10000 only then); --quick
+                                  only tries them, --write-results writes tests/bench/RESULTS.md, --host takes
+                                  another wasgi
 
 WASGI_GUEST_TOOLCHAIN=rustup|debian picks how Rust guests are built; without it, rustup's target if it is there, else Debian's packages.";
 

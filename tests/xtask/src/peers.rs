@@ -15,6 +15,9 @@ const PACKAGES: [&str; 6] = ["fcgiwrap", "gcc", "nginx-light", "python3-dev", "p
 
 const PYTHON: [&str; 3] = ["gunicorn", "uwsgi", "granian"];
 
+/// What the Flask application is built with, so that its peers serve the same.
+const REQUIREMENTS: &str = "examples/flask-hello/requirements.txt";
+
 /// What `wasmtime serve` needs, and no more: the whole program takes twice as long to build.
 const FEATURES: &str =
     "run,serve,cranelift,component-model,component-model-async,pooling-allocator,parallel-compilation";
@@ -31,11 +34,13 @@ pub(crate) fn install(root: &Path, tools: &Path) -> Result<()> {
         phase("Debian's peers", || apt::install(&PACKAGES), |()| "installed".to_owned())?;
     }
     let python = tools.join("python");
-    if !PYTHON.iter().all(|name| python.join("bin").join(name).exists()) {
+    if !python.join("bin/pip").exists() {
         command_phase("Python", Command::new("/usr/bin/python3").args(["-m", "venv"]).arg(&python))?;
-        let mut pip = Command::new(python.join("bin/pip"));
-        command_phase("Python's peers", pip.args(["install", "--quiet"]).args(PYTHON))?;
     }
+    // It asks for nothing that is there in a version that will do.
+    let mut pip = Command::new(python.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(root.join(REQUIREMENTS));
+    command_phase("Python's peers", pip.args(PYTHON))?;
     let lock = root.join("Cargo.lock");
     let lock = fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
     let version = locked_wasmtime(&lock).context("Cargo.lock names no version of wasmtime")?;

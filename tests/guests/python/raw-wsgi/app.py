@@ -1,4 +1,4 @@
-"""The `hello` example in WSGI: what Gunicorn, uWSGI and Granian serve."""
+"""WSGI without a framework: what the `hello` example answers. Gunicorn, uWSGI and Granian are measured with this file too."""
 
 
 def application(environ, start_response):
