@@ -147,6 +147,13 @@ fn each_readme_shows_what_really_comes() {
         ),
         ("stream", "/?count=2&interval=500'", Request::get("/?count=2&interval=500")),
         ("upload", "printf 'hello' | curl -T - http://127.0.0.1:8080/greeting.txt", post("/greeting.txt", "hello")),
+        (
+            "rpc-python",
+            r#"curl http://127.0.0.1:8080/ -d '{"jsonrpc":"2.0","id":1,"method":"factor","params":[360]}'"#,
+            post("/", r#"{"jsonrpc":"2.0","id":1,"method":"factor","params":[360]}"#),
+        ),
+        ("flask-hello", "curl http://127.0.0.1:8080/", Request::get("/")),
+        ("starlette", "curl http://127.0.0.1:8080/greet/Ada", Request::get("/greet/Ada")),
         ("axum", "curl http://127.0.0.1:8080/greet/Ada", Request::get("/greet/Ada")),
     ] {
         let path = workspace().join("examples").join(name).join("README.md");

@@ -6,6 +6,7 @@
 
 mod access_log;
 mod blame;
+mod browser;
 mod bundle;
 mod bundle_asks;
 mod bundle_files;
@@ -40,6 +41,9 @@ mod isolation_start;
 mod limits;
 mod limits_of_host;
 mod python;
+mod python_django;
+mod python_examples;
+mod python_flask;
 mod raw;
 mod request_body;
 mod request_body_refused;

@@ -69,7 +69,9 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Made, BuildError> {
     asks.built_by.push(Tool { name: "componentize-py".into(), version });
     let name = job.manifest.name.clone().unwrap_or_else(|| app.split([':', '.']).next().unwrap_or(app).to_owned());
     let exclude = ["so", "pyd", "dylib", "dll"].iter().map(|native| format!("**/*.{native}"));
-    let exclude = exclude.chain(["**/__pycache__".to_owned(), "**/*.pyc".to_owned()]).collect();
+    let exclude = exclude.chain(["**/__pycache__".to_owned(), "**/*.pyc".to_owned()]);
+    // Warm-up requests may have written there.
+    let exclude = exclude.chain(kept_elsewhere(job)).collect();
     let files = vec![Source { folder: stage, at: String::new(), include: Vec::new(), exclude }];
     Ok(Made { component, files, asks, name })
 }
@@ -111,7 +113,8 @@ async fn stage(job: &Job<'_>) -> Result<PathBuf, BuildError> {
     let max = Max::of(&HostLimits::default());
     let stage = job.scratch.join("stage");
     let bundle = &job.manifest.bundle;
-    let exclude = options.exclude.iter().chain(&bundle.exclude).map(String::as_str);
+    let elsewhere = kept_elsewhere(job);
+    let exclude = options.exclude.iter().chain(&bundle.exclude).chain(&elsewhere).map(String::as_str);
     let own = Choice::new(copy::NEVER.into_iter().chain(exclude), bundle.include.iter().map(String::as_str))
         .map_err(copy::CopyError::from)?;
     copy::copy(folder, &stage, &own, &max)?;
@@ -129,6 +132,13 @@ async fn stage(job: &Job<'_>) -> Result<PathBuf, BuildError> {
         copy::copy(zones, &stage.join(".wasgi/zoneinfo"), &choice, &max)?;
     }
     Ok(stage)
+}
+
+/// What lies where the app asks for a directory among its files, as patterns: the operator's data go there, and what
+/// the author has there is for nobody else.
+fn kept_elsewhere(job: &Job<'_>) -> Vec<String> {
+    let inside = job.manifest.asks.dirs.iter().filter_map(|dir| dir.path.strip_prefix("/app/"));
+    inside.map(|path| format!("{}/**", globset::escape(path))).collect()
 }
 
 /// Folders of installed packages; those that had to be installed are in `installed` already.
