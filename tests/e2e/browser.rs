@@ -38,7 +38,12 @@ impl Browser {
     }
 
     /// Submits a form with a file.
-    pub(crate) fn upload(&mut self, host: &Host, path: &str, (fields, file): (&[(&str, &str)], Upload<'_>)) -> Response {
+    pub(crate) fn upload(
+        &mut self,
+        host: &Host,
+        path: &str,
+        (fields, file): (&[(&str, &str)], Upload<'_>),
+    ) -> Response {
         let mut body = Vec::new();
         for (name, value) in fields {
             let part = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
