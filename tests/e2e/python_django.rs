@@ -60,6 +60,8 @@ fn hosts_that_the_site_does_not_know_are_refused_by_it() {
     let folder = TempDir::new().unwrap();
     let host = site(&folder).start();
     host.request(&Request::get("/").header("Host", "evil.example")).expect(400);
+    let known = host.request(&Request::get("/login/").header("Host", "django-site.localhost:8080"));
+    shows(&known, "Log in");
     let style = host.request(&Request::get("/static/notes/style.css").header("Host", "localhost"));
     assert!(style.expect(200).text().starts_with("body {"), "{style:?}");
     assert_eq!(style.header("Content-Type"), Some("text/css; charset=\"utf-8\""));
