@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
@@ -38,21 +38,39 @@ struct Example {
     /// The path below its mount point, and what curl needs besides.
     path: &'static str,
     curl: &'static str,
+    /// Where it gets a folder of its own, and the variable in which it gets a key; none if it asks for neither.
+    granted: Option<(&'static str, &'static str)>,
 }
 
-const EXAMPLES: [Example; 6] = [
-    Example { name: "hello", shows: "the smallest application", path: "/", curl: "" },
+impl Example {
+    /// One that asks for nothing.
+    const fn new(name: &'static str, shows: &'static str, path: &'static str, curl: &'static str) -> Self {
+        Self { name, shows, path, curl, granted: None }
+    }
+}
+
+const EXAMPLES: [Example; 11] = [
+    Example::new("hello", "the smallest application", "/", ""),
+    Example::new("rpc", "JSON-RPC over a registry built at deployment", "/", CALL),
+    Example::new("environ", "the request as the application sees it", "/any/path?x=1", ""),
+    Example::new("stream", "server-sent events", "/?count=5&interval=300", "-N "),
+    Example::new("upload", "a hash of a body of any size", "/Cargo.lock", "-T Cargo.lock "),
+    Example::new("axum", "an axum router as a guest", "/greet/Ada", ""),
+    Example::new("rpc-python", "the same JSON-RPC in Python, initialised when it was built", "/", CALL),
+    Example::new("flask-hello", "the smallest Flask application", "/", ""),
     Example {
-        name: "rpc",
-        shows: "JSON-RPC over a registry built at deployment",
-        path: "/",
-        curl: r#"-d '{"jsonrpc":"2.0","id":1,"method":"add","params":[2,3]}' "#,
+        granted: Some(("/app/instance", "SECRET_KEY")),
+        ..Example::new("flask-guestbook", "a Flask site with users, sessions and pictures", "/", "")
     },
-    Example { name: "environ", shows: "the request as the application sees it", path: "/any/path?x=1", curl: "" },
-    Example { name: "stream", shows: "server-sent events", path: "/?count=5&interval=300", curl: "-N " },
-    Example { name: "upload", shows: "a hash of a body of any size", path: "/Cargo.lock", curl: "-T Cargo.lock " },
-    Example { name: "axum", shows: "an axum router as a guest", path: "/greet/Ada", curl: "" },
+    Example {
+        granted: Some(("/app/data", "DJANGO_SECRET_KEY")),
+        ..Example::new("django-site", "a Django site with its admin, on SQLite", "/", "")
+    },
+    Example::new("starlette", "an ASGI application", "/", ""),
 ];
+
+/// A call of JSON-RPC.
+const CALL: &str = r#"-d '{"jsonrpc":"2.0","id":1,"method":"add","params":[2,3]}' "#;
 
 /// Builds and serves the examples until the host ends; its exit code is the demo's.
 ///
@@ -103,23 +121,46 @@ fn build_host(root: &Path, options: &Options) -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// One app per example; none of them needs more than the defaults grant.
+/// One app per example, each with what it asks for.
 fn write_config(root: &Path) -> Result<PathBuf> {
     let folder = paths::target(root).join("demo");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let path = folder.join("host.toml");
-    fs::write(&path, config()).with_context(|| format!("cannot write {}", path.display()))?;
+    for Example { name, .. } in EXAMPLES.iter().filter(|example| example.granted.is_some()) {
+        let data = folder.join(name);
+        fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+    }
+    fs::write(&path, config(&key(&folder)?)).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 
-fn config() -> String {
+/// A key for sessions, which outlives the demo.
+fn key(folder: &Path) -> Result<String> {
+    let path = folder.join("key");
+    if let Ok(key) = fs::read_to_string(&path) {
+        return Ok(key);
+    }
+    let mut chance = [0_u8; 32];
+    fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut chance)).context("no random numbers")?;
+    let key = chance.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    fs::write(&path, &key).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(key)
+}
+
+fn config(key: &str) -> String {
     let mut text = "# Written by `cargo xtask demo`.\n".to_owned();
-    for Example { name, shows, .. } in &EXAMPLES {
+    for Example { name, shows, granted, .. } in &EXAMPLES {
         // Writing to a String cannot fail.
         let _ = write!(
             text,
             "\n# {shows}\n[[app]]\nname = \"{name}\"\ncomponent = \"../guests/{name}.wasm\"\nroutes = [\"/{name}\"]\n"
         );
+        if let Some((guest, variable)) = granted {
+            let _ = write!(
+                text,
+                "env = {{ {variable} = \"{key}\" }}\n[[app.dir]]\nhost = \"{name}\"\nguest = \"{guest}\"\nwritable = true\n"
+            );
+        }
     }
     text
 }
@@ -156,7 +197,7 @@ fn relay(output: ChildStdout) {
 
 fn guide(base: &str) -> String {
     let mut text = "\n".to_owned();
-    for Example { name, shows, path, curl } in &EXAMPLES {
+    for Example { name, shows, path, curl, .. } in &EXAMPLES {
         let command = match base.strip_prefix("unix:") {
             Some(socket) => format!("curl --unix-socket {socket} {curl}'http://localhost/{name}{path}'"),
             None => format!("curl {curl}'{base}/{name}{path}'"),
@@ -174,7 +215,7 @@ mod tests {
 
     #[test]
     fn every_example_has_a_route_and_a_url() {
-        let (config, guide) = (config(), guide("http://127.0.0.1:8080"));
+        let (config, guide) = (config("key"), guide("http://127.0.0.1:8080"));
         for Example { name, .. } in &EXAMPLES {
             assert!(config.contains(&format!("routes = [\"/{name}\"]")), "{config}");
             assert!(guide.contains(&format!("http://127.0.0.1:8080/{name}/")), "{guide}");

@@ -34,7 +34,8 @@ pub(crate) fn guests(root: &Path) -> Result<BTreeMap<String, PathBuf>> {
         for entry in fs::read_dir(parent).with_context(|| format!("cannot read {}", parent.display()))? {
             let folder = entry?.path();
             let manifest = fs::read_to_string(folder.join("wasgi.toml")).unwrap_or_default();
-            if manifest.lines().any(|line| line.trim() == "lang = \"python\"") {
+            // A callable to import: only Python apps name one.
+            if manifest.lines().any(|line| line.starts_with("app = ")) {
                 let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 guests.insert(name, folder);
             }
