@@ -1,6 +1,6 @@
 """`hashlib.pbkdf2_hmac` and `hashlib.scrypt`, which CPython has from OpenSSL only, and a component has no OpenSSL.
 
-PBKDF2 spends its time in C, at a third of OpenSSL's speed. Scrypt in pure Python takes half a minute where OpenSSL takes
+PBKDF2 spends its time in C, at a third of OpenSSL's speed. Scrypt in pure Python takes minutes where OpenSSL takes
 50 ms: it is there so that an old password can be checked at all, and `settle` keeps new ones away from it.
 """
 
