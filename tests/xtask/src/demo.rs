@@ -40,12 +40,14 @@ struct Example {
     curl: &'static str,
     /// Where it gets a folder of its own, and the variable in which it gets a key; none if it asks for neither.
     granted: Option<(&'static str, &'static str)>,
+    /// The host it is served at, if it must be at the root of one.
+    host: Option<&'static str>,
 }
 
 impl Example {
     /// One that asks for nothing.
     const fn new(name: &'static str, shows: &'static str, path: &'static str, curl: &'static str) -> Self {
-        Self { name, shows, path, curl, granted: None }
+        Self { name, shows, path, curl, granted: None, host: None }
     }
 }
 
@@ -64,6 +66,8 @@ const EXAMPLES: [Example; 11] = [
     },
     Example {
         granted: Some(("/app/data", "DJANGO_SECRET_KEY")),
+        // Its URLs of static files are those of the build.
+        host: Some("django-site.localhost"),
         ..Example::new("django-site", "a Django site with its admin, on SQLite", "/", "")
     },
     Example::new("starlette", "an ASGI application", "/", ""),
@@ -149,11 +153,12 @@ fn key(folder: &Path) -> Result<String> {
 
 fn config(key: &str) -> String {
     let mut text = "# Written by `cargo xtask demo`.\n".to_owned();
-    for Example { name, shows, granted, .. } in &EXAMPLES {
+    for Example { name, shows, granted, host, .. } in &EXAMPLES {
+        let route = host.map_or_else(|| format!("/{name}"), |host| format!("{host}/"));
         // Writing to a String cannot fail.
         let _ = write!(
             text,
-            "\n# {shows}\n[[app]]\nname = \"{name}\"\ncomponent = \"../guests/{name}.wasm\"\nroutes = [\"/{name}\"]\n"
+            "\n# {shows}\n[[app]]\nname = \"{name}\"\ncomponent = \"../guests/{name}.wasm\"\nroutes = [\"{route}\"]\n"
         );
         if let Some((guest, variable)) = granted {
             let _ = write!(
@@ -197,10 +202,18 @@ fn relay(output: ChildStdout) {
 
 fn guide(base: &str) -> String {
     let mut text = "\n".to_owned();
-    for Example { name, shows, path, curl, .. } in &EXAMPLES {
-        let command = match base.strip_prefix("unix:") {
-            Some(socket) => format!("curl --unix-socket {socket} {curl}'http://localhost/{name}{path}'"),
-            None => format!("curl {curl}'{base}/{name}{path}'"),
+    for Example { name, shows, path, curl, host, .. } in &EXAMPLES {
+        let place = host.map_or_else(|| format!("/{name}{path}"), |_| (*path).to_owned());
+        let command = match (base.strip_prefix("unix:"), host) {
+            (Some(socket), host) => {
+                format!("curl --unix-socket {socket} {curl}'http://{}{place}'", host.unwrap_or("localhost"))
+            }
+            // Names under `localhost` are this machine, as browsers and curl know.
+            (None, Some(host)) => match base.rsplit_once(':') {
+                Some((_, port)) => format!("curl {curl}'http://{host}:{port}{place}'"),
+                None => format!("curl {curl}'http://{host}{place}'"),
+            },
+            (None, None) => format!("curl {curl}'{base}{place}'"),
         };
         // Writing to a String cannot fail.
         let _ = write!(text, "  {name}: {shows}\n    {command}\n");
@@ -216,9 +229,13 @@ mod tests {
     #[test]
     fn every_example_has_a_route_and_a_url() {
         let (config, guide) = (config("key"), guide("http://127.0.0.1:8080"));
-        for Example { name, .. } in &EXAMPLES {
-            assert!(config.contains(&format!("routes = [\"/{name}\"]")), "{config}");
-            assert!(guide.contains(&format!("http://127.0.0.1:8080/{name}/")), "{guide}");
+        for Example { name, host, .. } in &EXAMPLES {
+            let (route, url) = match host {
+                Some(host) => (format!("{host}/"), format!("http://{host}:8080/")),
+                None => (format!("/{name}"), format!("http://127.0.0.1:8080/{name}/")),
+            };
+            assert!(config.contains(&format!("routes = [\"{route}\"]")), "{config}");
+            assert!(guide.contains(&url), "{guide}");
         }
     }
 
