@@ -67,7 +67,12 @@ class Bridge:
         before = asyncio.all_tasks(self._loop)
         task = self._loop.create_task(self._call(scope, exchange))
         exchange.task = task
-        self._loop.run_until_complete(task)
+        try:
+            self._loop.run_until_complete(task)
+        except BaseException:
+            if task.done() and not task.cancelled():
+                task.exception()  # it is told to us; asyncio need not tell it again
+            raise
         left = len(asyncio.all_tasks(self._loop) - before - {task})
         if left:
             error_stream.write(

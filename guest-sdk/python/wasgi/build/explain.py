@@ -69,7 +69,9 @@ def _native_file(name: str) -> str | None:
     parent, _, last = name.rpartition(".")
     if not last:
         return None
-    folders = list(getattr(sys.modules.get(parent), "__path__", [])) if parent else sys.path
+    # A package whose import failed is no longer among the modules.
+    inside = [f"{folder}/{parent.replace('.', '/')}" for folder in sys.path]
+    folders = getattr(sys.modules.get(parent), "__path__", inside) if parent else sys.path
     for folder in folders:
         try:
             names = os.listdir(folder)
@@ -91,7 +93,8 @@ def _is_environ(error: BaseException) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace is not None and trace.tb_frame.f_code.co_filename == os.__file__
+    # The module is frozen into some interpreters.
+    return trace is not None and trace.tb_frame.f_code.co_filename in (os.__file__, "<frozen os>")
 
 
 def _version() -> str:
