@@ -9,7 +9,7 @@ import textwrap
 import unittest
 from pathlib import Path
 
-from wasgi import file, late
+from wasgi import file, handles, late
 from wasgi.build.closing import close_all
 from wasgi.build.config import BuildError, Config
 from wasgi.build.loading import is_asgi, load
@@ -166,6 +166,22 @@ class Snapshot(Folder):
         sleeper.wake()
         same = [generator.getstate() == state for generator, state in zip((unseeded, seeded, later), states)]
         self.assertEqual(same, [False, True, True])
+
+    def test_a_handle_is_given_back_with_its_object_or_once_by_hand(self):
+        class Handle:
+            pass
+
+        given_back = []
+        first, second = Handle(), Handle()
+        first.finalizer = handles.Finalizer(first, given_back.append, 1)
+        second.finalizer = handles.Finalizer(second, given_back.append, 2)
+        del first
+        self.assertEqual(given_back, [1])
+        _, function, arguments, _ = second.finalizer.detach()
+        function(*arguments)
+        self.assertIsNone(second.finalizer.detach())
+        del second
+        self.assertEqual(given_back, [1, 2])
 
     def test_what_the_application_set_is_kept_and_the_operator_comes_first(self):
         sleeper = Sleeper()

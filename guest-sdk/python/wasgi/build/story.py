@@ -5,10 +5,9 @@ import json
 import os
 import shutil
 import sys
-import time
 from typing import Any
 
-from wasgi import absent_hashes, absent_ssl, bindings, file, output
+from wasgi import absent_hashes, absent_ssl, bindings, file, handles, output
 from wasgi.build import zones
 from wasgi.build.closing import close_all
 from wasgi.build.config import BuildError, Config
@@ -48,6 +47,7 @@ class World:
         self.application = self._first
 
     def _first(self, request: Any, start: Any) -> Any:
+        handles.restore()
         self._sleeper.wake()
         self.application = self._serve
         return self._serve(request, start)
@@ -76,6 +76,7 @@ def build() -> Any:
             json.dump(report, target)
         output.restore()
         error_stream.sink = bindings.write_errors
+    handles.lend()
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
