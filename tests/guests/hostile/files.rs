@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::{env, fs, io};
 
 use guest_fixtures::{Answer, json};
-use wasgi_guest::Body;
 use serde_json::{Value, json as object};
+use wasgi_guest::Body;
 
 use crate::Call;
 
