@@ -64,6 +64,16 @@ fn a_module_that_is_imported_late_works_and_is_named_with_the_mend() {
 }
 
 #[test]
+fn temporary_files_want_a_directory_and_say_which() {
+    let host = python().start();
+    let response = host.get("/temporary");
+    response.expect(500);
+    host.log().wait_with(&[&response.request_id(), "outside.py:", "--dir ./tmp:/tmp"]);
+    let host = python().grant("tmp", "/tmp").start();
+    host.get("/temporary").expect_text("kept for a while");
+}
+
+#[test]
 fn an_application_finds_its_own_files() {
     let host = python().start();
     let response = host.get("/own-source");

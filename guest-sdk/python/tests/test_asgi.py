@@ -12,7 +12,6 @@ from wasgi.asgi.loop import Deadlock, Loop, install
 from wasgi.asgi.scope import scope_of
 from wasgi.fake import FakeRequest, FakeStart, variables
 
-
 # What a test leaves running is its point.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", "unclosed event loop")
@@ -43,10 +42,15 @@ class Messages(unittest.TestCase):
         self.assertEqual((scope["type"], scope["method"], scope["scheme"]), ("http", "POST", "http"))
         self.assertEqual((scope["path"], scope["root_path"]), ("/mount/caf\u00e9", "/mount"))
         self.assertEqual((scope["raw_path"], scope["query_string"]), (b"/mount/caf%C3%A9", b"a=1"))
-        self.assertEqual((scope["http_version"], scope["server"], scope["client"][0]), ("1.1", ("localhost", 80), "127.0.0.1"))
+        self.assertEqual(
+            (scope["http_version"], scope["server"], scope["client"][0]), ("1.1", ("localhost", 80), "127.0.0.1")
+        )
         self.assertEqual(scope["state"], {"n": 1})
         headers = dict(scope["headers"])
-        self.assertEqual((headers[b"x-two-words"], headers[b"content-type"], headers[b"content-length"]), (b"yes", b"text/plain", b"3"))
+        self.assertEqual(
+            (headers[b"x-two-words"], headers[b"content-type"], headers[b"content-length"]),
+            (b"yes", b"text/plain", b"3"),
+        )
 
     def test_the_body_comes_in_parts_and_then_the_end(self):
         got = []

@@ -77,14 +77,16 @@ class Loading(Folder):
             self.assertIn(message, self.refusal(spec), spec)
 
     def test_a_failing_import_names_place_reason_and_mend(self):
-        for number, (text, message) in enumerate([
-            ("x = 1\ndef broken(:\n", ":2: SyntaxError"),
-            ("\n1/0\n", ":2: ZeroDivisionError: division by zero"),
-            ("import not_installed_at_all\n", ":1: there is no module not_installed_at_all: install"),
-            ("import os\nos.environ['SECRET_KEY']\n", ":2: the environment variable SECRET_KEY is read at import"),
-            ("import sys\nsys.exit(3)\n", "ends the program (SystemExit: 3)"),
-            ("open('/no/such/file')\n", "only the project's folder and its packages are there"),
-        ]):
+        for number, (text, message) in enumerate(
+            [
+                ("x = 1\ndef broken(:\n", ":2: SyntaxError"),
+                ("\n1/0\n", ":2: ZeroDivisionError: division by zero"),
+                ("import not_installed_at_all\n", ":1: there is no module not_installed_at_all: install"),
+                ("import os\nos.environ['SECRET_KEY']\n", ":2: the environment variable SECRET_KEY is read at import"),
+                ("import sys\nsys.exit(3)\n", "ends the program (SystemExit: 3)"),
+                ("open('/no/such/file')\n", "only the project's folder and its packages are there"),
+            ]
+        ):
             self.write(f"failing{number}.py", text)
             refusal = self.refusal(f"failing{number}:app")
             self.assertIn(message, refusal)
@@ -140,7 +142,9 @@ class WarmUp(unittest.TestCase):
             return []
 
         self.assertIsNone(warm_up("POST / a=b", "example.org", Server(application).serve))
-        self.assertEqual((seen["CONTENT_TYPE"], seen["HTTP_HOST"]), ("application/x-www-form-urlencoded", "example.org"))
+        self.assertEqual(
+            (seen["CONTENT_TYPE"], seen["HTTP_HOST"]), ("application/x-www-form-urlencoded", "example.org")
+        )
         self.assertEqual((seen["CONTENT_LENGTH"], seen["body"]), ("3", b"a=b"))
         warm_up('POST / {"a": 1}', "example.org", Server(application).serve)
         self.assertEqual(seen["CONTENT_TYPE"], "application/json")
@@ -152,7 +156,9 @@ class WarmUp(unittest.TestCase):
         warning = warm_up("/x", "localhost", Server(failing).serve)
         self.assertIn("'/x' failed (500 Internal Server Error)", warning["message"])
         self.assertIn("ValueError: not warm", warning["log"])
-        self.assertIn("start_response was not called", warm_up("/", "localhost", Server(lambda e, s: []).serve)["message"])
+        self.assertIn(
+            "start_response was not called", warm_up("/", "localhost", Server(lambda e, s: []).serve)["message"]
+        )
 
 
 class Snapshot(Folder):
@@ -193,6 +199,13 @@ class Snapshot(Folder):
         os.environ["WASGI_TEST_B"] = "operator"
         sleeper.wake()
         self.assertEqual((os.environ["WASGI_TEST_A"], os.environ["WASGI_TEST_B"]), ("app", "operator"))
+
+    def test_the_folder_of_temporary_files_is_looked_for_anew(self):
+        self.addCleanup(setattr, tempfile, "tempdir", tempfile.tempdir)
+        for found_at_the_build, kept in ((file.ROOT, None), ("/data", "/data")):
+            tempfile.tempdir = found_at_the_build
+            Sleeper().wake()
+            self.assertEqual(tempfile.tempdir, kept)
 
     def test_open_files_are_closed_and_told(self):
         path = self.write("kept.txt", "text")

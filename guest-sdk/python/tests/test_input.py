@@ -30,7 +30,9 @@ class Failing:
 class Reading(unittest.TestCase):
     def test_read_gives_what_is_asked_for(self):  # 31, 33
         body = input_of(b"0123456789")
-        self.assertEqual([body.read(4), body.read(0), body.read(4), body.read(4), body.read(4)], [b"0123", b"", b"4567", b"89", b""])
+        self.assertEqual(
+            [body.read(4), body.read(0), body.read(4), body.read(4), body.read(4)], [b"0123", b"", b"4567", b"89", b""]
+        )
 
     def test_read_without_size_gives_the_rest(self):  # 33
         for size in ((), (-1,), (None,)):
@@ -42,7 +44,9 @@ class Reading(unittest.TestCase):
     def test_past_the_end_there_is_nothing(self):  # 32, 34
         body = input_of(b"x")
         body.read()
-        self.assertEqual([body.read(), body.read(5), body.readline(), body.readlines(), list(body)], [b"", b"", b"", [], []])
+        self.assertEqual(
+            [body.read(), body.read(5), body.readline(), body.readlines(), list(body)], [b"", b"", b"", [], []]
+        )
 
     def test_readline_ends_after_the_newline_or_at_its_size(self):  # 35
         body = input_of(b"one\ntwo\n\nlast")

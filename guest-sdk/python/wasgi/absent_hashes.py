@@ -87,9 +87,7 @@ def _folded(parts: list[bytes]) -> int:
     return number
 
 
-def scrypt(
-    password: Buffer, *, salt: Buffer, n: int, r: int, p: int, maxmem: int = 0, dklen: int = 64
-) -> bytes:
+def scrypt(password: Buffer, *, salt: Buffer, n: int, r: int, p: int, maxmem: int = 0, dklen: int = 64) -> bytes:
     """RFC 7914; arguments and errors as those of CPython's own."""
     if n < 2 or n & (n - 1):
         raise ValueError("n must be a power of 2.")

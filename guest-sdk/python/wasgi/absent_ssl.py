@@ -83,7 +83,9 @@ class NoTLS:
 
 
 def _refuse(*arguments: Any, **named: Any) -> NoReturn:
-    raise SSLError("an app of wasgi speaks no TLS: the host does, for requests; other services it reaches through the host")
+    raise SSLError(
+        "an app of wasgi speaks no TLS: the host does, for requests; other services it reaches through the host"
+    )
 
 
 def _txt2obj(txt: str, name: bool = False) -> tuple[int, str, str, str]:

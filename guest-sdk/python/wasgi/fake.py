@@ -3,8 +3,6 @@
 It keeps the rules that `wit/gateway.wit` gives, as far as an application can tell.
 """
 
-from typing import Any
-
 from wasgi import bindings
 from wasgi.bindings import Err
 

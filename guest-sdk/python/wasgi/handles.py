@@ -1,8 +1,9 @@
 """How a handle of the host is given back when its object is gone.
 
-componentize-py makes a `weakref.finalize` for each handle that crosses, three for each request, and takes that class from its
-module when the build ends. The real one keeps a registry, so that it can run when the interpreter exits, which an
-instance never does. This one is a fifth of a small request cheaper. Should componentize-py do without one day, nothing changes.
+componentize-py makes a `weakref.finalize` for each handle that crosses, three for each request, and takes that class
+from its module when the build ends. The real one keeps a registry, so that it can run when the interpreter exits,
+which an instance never does. This one saves a fifth of a small request. Should componentize-py do without one day,
+nothing changes.
 """
 
 import weakref

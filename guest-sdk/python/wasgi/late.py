@@ -42,7 +42,11 @@ class LateImports:
             return None
         self._late.add(name)
         # What a late module imports in turn is part of it.
-        if importer is None or importer.f_code.co_name != "<module>" or importer.f_globals.get("__name__") not in self._late:
+        if (
+            importer is None
+            or importer.f_code.co_name != "<module>"
+            or importer.f_globals.get("__name__") not in self._late
+        ):
             self._report(_message(name, importer, spec is not None))
         return spec
 

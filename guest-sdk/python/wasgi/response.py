@@ -110,7 +110,9 @@ class Response:
 
     def _listed(self, result: Any) -> Any:
         """A list or tuple that is not the usual one of one element: all of it is there, so nothing waits."""
-        chunks = [item if type(item) is bytes else _checked(item, "the application returned a list with") for item in result]
+        chunks = [
+            item if type(item) is bytes else _checked(item, "the application returned a list with") for item in result
+        ]
         if sum(map(len, chunks)) <= ONE_PIECE:
             return bindings.Body_Bytes(b"".join(chunks))
         for chunk in chunks:
@@ -257,7 +259,7 @@ def _iterable(result: Any) -> Iterable[Any]:
     except TypeError:
         raise BodyError(
             f"the application returned {_a(result)}: return an iterable of bytes, such as [b'...']; "
-            "if it is an ASGI application, say so: [build] interface = \"asgi\""
+            'if it is an ASGI application, say so: [build] interface = "asgi"'
         ) from None
 
 

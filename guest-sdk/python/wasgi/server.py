@@ -37,7 +37,7 @@ class Server:
 
 
 def environ_of(request: Any) -> dict[str, Any]:
-    """The environ: a dict of native strings and the `wsgi.*` entries, the application's to change (rules 3, 19 to 30)."""
+    """The environ: a dict of native strings and the `wsgi.*` entries, the application's to change (rules 3, 19-30)."""
     environ: dict[str, Any] = dict(request.entries())
     environ["wsgi.version"] = (1, 0)
     environ["wsgi.input"] = Input(request)

@@ -9,8 +9,11 @@ same in all instances of a component.
 import os
 import random
 import sys
+import tempfile
 import weakref
 from typing import Any
+
+from wasgi import file
 
 
 class Sleeper:
@@ -49,6 +52,9 @@ class Sleeper:
             if module in sys.modules:
                 for name in names:
                     setattr(sys.modules[module], name, None)
+        if tempfile.tempdir == file.ROOT:
+            # Found at the build, where it could be written, for want of another.
+            tempfile.tempdir = None
 
 
 #: What modules of the standard library make once, by chance or by the clock, and keep.

@@ -65,7 +65,9 @@ class Exchange:
         if not self._started:
             raise RuntimeError("the application returned without a response: send http.response.start and .body")
         if not self._ended:
-            raise RuntimeError("the application returned before its response was complete: send a body without more_body")
+            raise RuntimeError(
+                "the application returned before its response was complete: send a body without more_body"
+            )
         last, self._last = self._last, None
         return self._response.body([last] if last else [])
 

@@ -85,7 +85,9 @@ class _Sleeping:
 def install() -> None:
     """Makes this the loop of `asyncio.run` and `asyncio.new_event_loop`, and threads of anyio run in line."""
     unix_events = sys.modules.get("asyncio.unix_events")
-    policy = getattr(unix_events, "_DefaultEventLoopPolicy", None) or getattr(unix_events, "DefaultEventLoopPolicy", None)
+    policy = getattr(unix_events, "_DefaultEventLoopPolicy", None) or getattr(
+        unix_events, "DefaultEventLoopPolicy", None
+    )
     if policy is not None:
         policy._loop_factory = Loop
     if "anyio" in sys.modules:

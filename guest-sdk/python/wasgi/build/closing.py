@@ -33,7 +33,8 @@ def _is_open(file: io.FileIO, keep: set[int]) -> bool:
 def _closed(file: io.FileIO) -> str:
     name = file.name if isinstance(file.name, str) else "a file"
     file.close()
-    return f"{shown(name)} was open at the end of the build and is closed: open it in the request, or close it after reading"
+    mend = "open it in the request, or close it after reading"
+    return f"{shown(name)} was open at the end of the build and is closed: {mend}"
 
 
 def _rest_log_files() -> None:

@@ -53,10 +53,15 @@ class Config:
             if name not in _TYPES:
                 raise BuildError(f"[build] has a key {key!r} that is not known: take it out")
             if not _TYPES[name](value):
-                raise BuildError(f"[build] {key} = {value!r} is not of the right type: see the README of wasgi's Python SDK")
+                raise BuildError(
+                    f"[build] {key} = {value!r} is not of the right type: see the README of wasgi's Python SDK"
+                )
             values[name] = value
         config = cls(**values)
-        for key, value, known in (("interface", config.interface, INTERFACES), ("lifespan", config.lifespan, LIFESPANS)):
+        for key, value, known in (
+            ("interface", config.interface, INTERFACES),
+            ("lifespan", config.lifespan, LIFESPANS),
+        ):
             if value not in known:
                 raise BuildError(f"[build] {key} = {value!r} is not known: it is one of {', '.join(known)}")
         return config

@@ -52,8 +52,8 @@ def _import_reason(error: ImportError) -> str:
     native = _native_file(name) or _native_file(_from_text(str(error)))
     if native:
         return (
-            f"{native} is native code for another machine, which a component cannot load: use a release of that package "
-            "in pure Python, or another package"
+            f"{native} is native code for another machine, which a component cannot load: use a release of that "
+            "package in pure Python, or another package"
         )
     if name in _ABSENT:
         return f"{error}: {_ABSENT[name]}"

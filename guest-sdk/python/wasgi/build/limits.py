@@ -1,6 +1,7 @@
 """Messages in place of the bare errors of what an instance cannot do."""
 
 import socket
+import tempfile
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +10,13 @@ from wasgi.faults import caller
 
 
 def explain_limits() -> None:
-    """From now on a thread or a socket that cannot be had says so, and where it was asked for."""
+    """From now on a thread, a socket or a temporary file that cannot be had says so, and where it was asked for."""
     _explain_threads()
     for name in ("connect", "bind", "listen"):
         setattr(socket.socket, name, _with_hint(getattr(socket.socket, name), OSError, _SOCKET))
     setattr(socket, "getaddrinfo", _with_hint(socket.getaddrinfo, OSError, _SOCKET))
+    original = tempfile._get_default_tempdir  # type: ignore[attr-defined]
+    setattr(tempfile, "_get_default_tempdir", _with_hint(original, OSError, _TEMPORARY))
 
 
 def _explain_threads() -> None:
@@ -34,7 +37,6 @@ def _with_hint(original: Callable[..., Any], kind: type[Exception], hint: str) -
     return call
 
 
-_THREAD = (
-    "starts a thread, and an instance has only one: do the work in the request, or leave it to another service"
-)
+_THREAD = "starts a thread, and an instance has only one: do the work in the request, or leave it to another service"
+_TEMPORARY = "wants a temporary file: grant a directory for them, such as --dir ./tmp:/tmp"
 _SOCKET = "opens a connection, and an app has no network unless its operator grants it"

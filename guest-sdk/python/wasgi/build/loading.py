@@ -29,10 +29,14 @@ def load(spec: str) -> Application:
         value = getattr(value, part)
     if arguments is not None:
         if not callable(value):
-            raise BuildError(f"{name!r} in {_file(module)} is no factory but {_kind(value)}: write {module_name}:{name}")
+            raise BuildError(
+                f"{name!r} in {_file(module)} is no factory but {_kind(value)}: write {module_name}:{name}"
+            )
         value = guarded(f"{name}() of {_file(module)}", lambda: value(*arguments, **named))
     if not callable(value):
-        raise BuildError(f"{name!r} in {_file(module)} is {_kind(value)}, which cannot be called{_suggestion(module, module_name)}")
+        raise BuildError(
+            f"{name!r} in {_file(module)} is {_kind(value)}, which cannot be called{_suggestion(module, module_name)}"
+        )
     if arguments is None and _is_factory(value):
         raise BuildError(
             f"{name!r} in {_file(module)} takes no arguments, so it is a factory: write {module_name}:{name}()"
@@ -94,7 +98,11 @@ def _is_factory(value: Application) -> bool:
 def _suggestion(module: Any, module_name: str) -> str:
     """What in the module may have been meant."""
     found = [name for name in ("application", "app", "api", "wsgi", "asgi") if callable(getattr(module, name, None))]
-    found += [f"{name}()" for name in ("create_app", "make_app", "get_wsgi_application") if callable(getattr(module, name, None))]
+    found += [
+        f"{name}()"
+        for name in ("create_app", "make_app", "get_wsgi_application")
+        if callable(getattr(module, name, None))
+    ]
     if not found:
         return ": define it, or name another module"
     return ": did you mean " + " or ".join(f"{module_name}:{name}" for name in found) + "?"

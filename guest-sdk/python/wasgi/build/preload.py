@@ -14,8 +14,10 @@ MODULES = (
     "email.utils fractions functools gettext glob gzip hashlib heapq hmac html html.entities html.parser http "
     "http.cookies importlib.metadata importlib.resources inspect io ipaddress itertools json linecache locale logging "
     "mimetypes numbers operator pathlib pickle pkgutil platform pprint queue quopri random re secrets shutil "
-    "socket sqlite3 statistics string stringprep struct subprocess tempfile textwrap threading timeit tokenize traceback types "
-    "typing unicodedata urllib.parse urllib.request uuid warnings weakref xml.etree.ElementTree zipfile zlib zoneinfo"
+    "socket sqlite3 statistics string stringprep struct subprocess "
+    "tempfile textwrap threading timeit tokenize traceback "
+    "types typing unicodedata urllib.parse urllib.request uuid warnings weakref xml.etree.ElementTree zipfile zlib "
+    "zoneinfo"
 ).split()
 
 

@@ -24,7 +24,10 @@ class Closing:
 
 
 def types(call):
-    return json(call, {name: type(value).__name__ for name, value in call.environ.items()} | {"environ": type(call.environ).__name__})
+    return json(
+        call,
+        {name: type(value).__name__ for name, value in call.environ.items()} | {"environ": type(call.environ).__name__},
+    )
 
 
 def iterable(call):

@@ -41,15 +41,18 @@ def printed(call):
 
 def by_chance(call):
     """Numbers that must differ from instance to instance, and one that must not."""
-    return json(call, {
-        "random": random.random(),
-        "unseeded": UNSEEDED.random(),
-        "uuid1": uuid.uuid1().hex,
-        "uuid4": uuid.uuid4().hex,
-        "urandom": os.urandom(16).hex(),
-        "tempfile": next(tempfile._get_candidate_names()),
-        "seeded": SEEDED.random(),
-    })
+    return json(
+        call,
+        {
+            "random": random.random(),
+            "unseeded": UNSEEDED.random(),
+            "uuid1": uuid.uuid1().hex,
+            "uuid4": uuid.uuid4().hex,
+            "urandom": os.urandom(16).hex(),
+            "tempfile": next(tempfile._get_candidate_names()),
+            "seeded": SEEDED.random(),
+        },
+    )
 
 
 def environment(call):
@@ -76,6 +79,14 @@ def late_import(call):
     return text(call, xml.dom.minidom.__name__.encode())
 
 
+def temporary(call):
+    """A temporary file, which needs a directory that the operator grants."""
+    with tempfile.TemporaryFile() as file:
+        file.write(b"kept for a while")
+        file.seek(0)
+        return text(call, file.read())
+
+
 def files(call):
     """The first line of this file, found by `__file__`."""
     with open(__file__, encoding="utf-8") as file:
@@ -95,4 +106,5 @@ PATHS = {
     "/connect": connect,
     "/late-import": late_import,
     "/own-source": files,
+    "/temporary": temporary,
 }
