@@ -30,7 +30,8 @@ fn bundled(call: &Call, path: String) -> Answer {
     let sized = call.query.bytes("content-length").is_some();
     let length_header = call.query.text("content-length", "");
     let headers: &[(&str, &str)] = if sized { &[("Content-Length", &length_header)] } else { &[] };
-    let writer = call.start_response.start(call.query.number("status", 200) as u16, headers.iter().copied())?;
+    let status = u16::try_from(call.query.number("status", 200)).unwrap_or(u16::MAX);
+    let writer = call.start_response.start(status, headers.iter().copied())?;
     let written = call.query.text("written", "");
     if !written.is_empty() {
         crate::bodies::send(&writer, written.as_bytes());
