@@ -50,6 +50,13 @@ const PRESENCE: Nanos = 4 << WINDOW_BITS;
 /// that nobody polls, and it must not keep the permit from all others.
 const LAPSE: Nanos = 100 * SLICE;
 
+/// How often a request that was called lets others pass before one turn: until a tenant of short requests has caught up
+/// with a turn. No more, for among many tenants there is always one behind that runs.
+pub(super) const PASSES_MAX: u32 = 32;
+
+/// The same where each time takes a millisecond.
+pub(super) const PASSES_OF_CORES_MAX: u32 = 4;
+
 /// The window that a moment lies in.
 pub(super) fn window(now: Nanos) -> u64 {
     now >> WINDOW_BITS
@@ -109,6 +116,8 @@ struct Call {
     ticket: Ticket,
     tenant: usize,
     since: Nanos,
+    /// How often it has let others pass.
+    passes: u32,
 }
 
 /// What a request that was called may do.
@@ -248,7 +257,7 @@ impl Policy {
         entry.out += 1;
         self.waiting -= 1;
         self.out += 1;
-        self.called.push(Call { ticket, tenant, since: now });
+        self.called.push(Call { ticket, tenant, since: now, passes: 0 });
         Some(ticket)
     }
 
@@ -271,8 +280,12 @@ impl Policy {
     pub(super) fn start(&mut self, ticket: Ticket, now: Nanos) -> Start {
         let Some(index) = self.called.iter().position(|call| call.ticket == ticket) else { return Start::Lost };
         let tenant = self.called[index].tenant;
-        let is_short = self.workers == 1 || self.squeeze > SQUEEZED;
-        let behind = if is_short { self.behind(tenant) } else { None };
+        let passes_max = match self.workers {
+            1 => PASSES_MAX,
+            _ if self.squeeze > SQUEEZED => PASSES_OF_CORES_MAX,
+            _ => 0,
+        };
+        let behind = if self.called[index].passes < passes_max { self.behind(tenant) } else { None };
         let Some((run, is_preceded)) = behind.filter(|(run, _)| self.entries[tenant].passed != Some(*run)) else {
             self.called.swap_remove(index);
             return Start::Go;
@@ -286,6 +299,7 @@ impl Policy {
         }
         self.entries[tenant].passed = Some(run);
         self.called[index].since = now;
+        self.called[index].passes += 1;
         Start::Again
     }
 

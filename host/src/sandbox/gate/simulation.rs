@@ -329,6 +329,26 @@ fn with_one_worker_short_requests_of_who_is_behind_pass_first() {
 }
 
 #[test]
+fn among_many_who_are_behind_a_request_that_is_called_comes_to_its_turn() {
+    for (workers, passes) in [(1, PASSES_MAX), (4, PASSES_OF_CORES_MAX)] {
+        let mut policy = Policy::new(workers);
+        let (busy, other, mut next) = ahead(&mut policy);
+        for _ in 0..20 {
+            while policy.start(next, 0) != Start::Go {}
+            policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+            next = policy.wait(busy.id, 0);
+            assert_eq!(policy.call(0), Some(next));
+        }
+        for _ in 0..passes {
+            other.charge(SLICE / 100);
+            assert_eq!(policy.start(next, 0), Start::Again);
+        }
+        other.charge(SLICE / 100);
+        assert_eq!(policy.start(next, 0), Start::Go, "with {workers} workers");
+    }
+}
+
+#[test]
 fn with_more_workers_they_pass_first_only_where_cores_are_short() {
     for (wall, start) in [(SLICE, Start::Go), (2 * SLICE, Start::Again)] {
         let mut policy = Policy::new(4);
