@@ -293,7 +293,8 @@ impl Policy {
         if is_preceded {
             self.called.swap_remove(index);
             self.take_back(tenant);
-            self.entries[tenant].queue.push_front(ticket);
+            let queue = &mut self.entries[tenant].queue;
+            queue.insert(queue.partition_point(|other| *other < ticket), ticket);
             self.waiting += 1;
             return Start::Back;
         }

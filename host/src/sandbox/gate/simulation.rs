@@ -366,6 +366,28 @@ fn with_more_workers_they_pass_first_only_where_cores_are_short() {
 }
 
 #[test]
+fn those_who_go_back_to_the_queue_can_leave_it() {
+    let mut policy = Policy::new(3);
+    let (busy, other, mut first) = ahead(&mut policy);
+    for _ in 0..20 {
+        while policy.start(first, 0) != Start::Go {}
+        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+        first = policy.wait(busy.id, 0);
+        assert_eq!(policy.call(0), Some(first));
+    }
+    let second = policy.wait(busy.id, 0);
+    assert_eq!(policy.call(0), Some(second));
+    other.charge(SLICE / 10);
+    let behind = policy.wait(other.id, 0);
+    assert_eq!(policy.start(first, 0), Start::Back);
+    assert_eq!(policy.start(second, 0), Start::Back);
+    for (ticket, tenant) in [(second, busy.id), (first, busy.id), (behind, other.id)] {
+        policy.leave(ticket, tenant);
+    }
+    assert_eq!(policy.counts(), (0, 0));
+}
+
+#[test]
 fn a_request_that_is_called_and_does_not_come_keeps_nobody_else_out() {
     let mut policy = Policy::new(1);
     let tenant = enrol(&mut policy, 100);

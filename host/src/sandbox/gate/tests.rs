@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::Engine;
 
+use super::turns::Passing;
 use super::*;
 use crate::client::Client;
 use crate::limits::AppLimits;
@@ -93,6 +94,35 @@ async fn a_crowd_passes_a_gate_of_one_worker_and_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_crowd_passes_on_a_runtime_of_a_single_thread() {
     a_crowd(1).await;
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_a_core_is_woken_even_if_the_time_is_over_before_the_timer_is_set() {
+    let woken = Arc::new(Woken::default());
+    let then = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let passing = Passing::until(then, &Waker::from(Arc::clone(&woken)));
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1, "{passing:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_a_core_is_woken_when_the_time_is_over() {
+    let woken = Arc::new(Woken::default());
+    let then = tokio::time::Instant::now() + Duration::from_secs(1);
+    let passing = Passing::until(then, &Waker::from(Arc::clone(&woken)));
+    assert_eq!(woken.0.load(Ordering::SeqCst), 0, "{passing:?}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1, "{passing:?}");
 }
 
 #[tokio::test]

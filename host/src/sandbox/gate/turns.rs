@@ -84,11 +84,24 @@ enum Standing {
 /// One turn after the other must not keep a worker from all else. So whoever is called first has tokio
 /// ask the network what came, and then goes to the end of the line of tasks that this has woken.
 #[derive(Debug)]
-enum Passing {
+pub(super) enum Passing {
     Network,
     Line,
     /// The same where there are workers enough, but not cores.
     Cores(Pin<Box<Sleep>>),
+}
+
+impl Passing {
+    /// Leaves a core to others until then, and has the task woken.
+    pub(super) fn until(then: tokio::time::Instant, waker: &Waker) -> Self {
+        let mut sleep = Box::pin(tokio::time::sleep_until(then));
+        if sleep.as_mut().poll(&mut Context::from_waker(waker)).is_ready() {
+            // Others took the core for that long before the timer was set, and a timer that is ready wakes nobody.
+            waker.wake_by_ref();
+            return Self::Line;
+        }
+        Self::Cores(sleep)
+    }
 }
 
 /// How long to leave a core to others; tokio's timers are no finer.
@@ -179,10 +192,8 @@ impl Place<'_> {
             }
             Start::Again if self.seat.gate.workers == 1 => self.let_pass(ticket, waker),
             Start::Again => {
-                let mut sleep = Box::pin(tokio::time::sleep(LEAVE));
-                // Its time is not over yet; this has the task woken when it is.
-                let _ = sleep.as_mut().poll(&mut Context::from_waker(waker));
-                self.standing = Standing::Called(ticket, Passing::Cores(sleep));
+                let until = tokio::time::Instant::now() + LEAVE;
+                self.standing = Standing::Called(ticket, Passing::until(until, waker));
             }
             Start::Back => self.standing = Standing::Waiting(ticket),
             Start::Lost => return self.join(waker),
