@@ -2,17 +2,22 @@
 //! asks for. Its author writes it; nothing in it is granted by being there.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::bundle::Asks;
+use super::name;
 use crate::bundle::asks::{DirAsk, StaticAsk};
 use crate::bundle::pack::Source;
+use crate::bundle::{Asks, AsksError};
 
 /// Its name.
 pub const FILE_NAME: &str = "wasgi.toml";
+
+/// Its greatest length in bytes: it is written by hand.
+const SIZE_MAX: u64 = 1 << 20;
 
 /// What `wasgi.toml` holds; all of it may be left out.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,6 +46,30 @@ pub enum Lang {
     Rust,
 }
 
+/// Which interface an app in Python has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interface {
+    /// Told by the callable.
+    Auto,
+    /// PEP 3333.
+    Wsgi,
+    /// ASGI 3.0.
+    Asgi,
+}
+
+/// When an ASGI application's lifespan starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lifespan {
+    /// At the first request of an instance.
+    Request,
+    /// At the build.
+    Build,
+    /// Never.
+    Off,
+}
+
 /// `[build]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -49,10 +78,10 @@ pub struct Build {
     pub lang: Option<Lang>,
     /// Python: `module:callable`, or `module:factory()`.
     pub app: Option<String>,
-    /// Python: `wsgi`, `asgi`, or `auto` to tell by the callable.
-    pub interface: Option<String>,
-    /// Python: when an ASGI application's lifespan starts, `request`, `build` or `off`.
-    pub lifespan: Option<String>,
+    /// Python: what the callable is.
+    pub interface: Option<Interface>,
+    /// Python: when an ASGI application's lifespan starts.
+    pub lifespan: Option<Lifespan>,
     /// Python: requests to run at the build, such as `/` or `POST /login name=a`.
     pub warm_up: Option<Vec<String>>,
     /// Python: their Host header.
@@ -111,7 +140,7 @@ pub struct Wants {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// It cannot be read.
-    #[error("cannot read {path}: {error}; check who may read it")]
+    #[error("cannot read {path}: {error}; check what it is and who may read it")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -125,6 +154,14 @@ pub enum ManifestError {
         path: PathBuf,
         /// What is wrong, and in which line.
         reason: String,
+    },
+    /// It asks for something that nobody could grant.
+    #[error("{path}: [asks]: {error}")]
+    Asks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: AsksError,
     },
     /// The folder is not there, or no folder.
     #[error("{0} is not a folder; name the one that holds the app's source with --folder")]
@@ -141,10 +178,20 @@ impl Manifest {
             return Err(ManifestError::NoFolder(folder.to_owned()));
         }
         let path = folder.join(FILE_NAME);
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).map_err(|reason| ManifestError::Malformed { path, reason }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(ManifestError::Unreadable { path, error }),
+        if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Ok(Self::default());
+        }
+        let bytes = content(&path).map_err(|error| ManifestError::Unreadable { path: path.clone(), error })?;
+        let malformed = |reason| ManifestError::Malformed { path: path.clone(), reason };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            malformed(format!("line {line}: not UTF-8"))
+        })?;
+        let manifest = Self::parse(&text).map_err(malformed)?;
+        match manifest.asks().check() {
+            Ok(()) => Ok(manifest),
+            Err(error) => Err(ManifestError::Asks { path, error }),
         }
     }
 
@@ -158,6 +205,11 @@ impl Manifest {
             && (name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']))
         {
             return Err(format!("name {name:?} cannot be that of a file"));
+        }
+        if let Some(app) = &manifest.build.app
+            && let Err(reason) = name::check(app)
+        {
+            return Err(format!("app {app:?} under [build] names no app: {reason}"));
         }
         Ok(manifest)
     }
@@ -173,6 +225,19 @@ impl Manifest {
             ..Asks::default()
         }
     }
+}
+
+/// What is in a file; in a pipe or a device there may be no end.
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(SIZE_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > SIZE_MAX {
+        return Err(io::Error::other("it is larger than 1 MiB, which no manifest is"));
+    }
+    Ok(bytes)
 }
 
 impl Files {
@@ -227,5 +292,32 @@ mod tests {
         assert!(Manifest::read(folder.path()).is_ok());
         let told = Manifest::read(&folder.path().join("missing")).unwrap_err().to_string();
         assert!(told.contains("--folder"), "{told}");
+    }
+
+    #[test]
+    fn what_is_no_text_or_has_no_end_is_refused() {
+        let refusal = |folder: &Path| Manifest::read(folder).unwrap_err().to_string();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        std::fs::write(&path, b"name = 'a'\n# \xff\n").unwrap();
+        assert!(refusal(folder.path()).contains("line 2: not UTF-8"));
+        File::create(&path).unwrap().set_len(SIZE_MAX + 1).unwrap();
+        assert!(refusal(folder.path()).contains("1 MiB"));
+        std::fs::remove_file(&path).unwrap();
+        for target in ["/dev/zero", "/", "nowhere"] {
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            assert!(refusal(folder.path()).contains(FILE_NAME), "{target}");
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_names_no_app_or_asks_for_nonsense_is_refused_at_once() {
+        let told = Manifest::parse("[build]\napp = 'mysite.wsgi'\n").unwrap_err();
+        assert!(told.contains("module:callable"), "{told}");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), "[asks]\nenv = ['A=B']\n").unwrap();
+        let told = Manifest::read(folder.path()).unwrap_err().to_string();
+        assert!(told.contains("[asks]") && told.contains("A=B"), "{told}");
     }
 }

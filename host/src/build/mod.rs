@@ -6,7 +6,9 @@
 
 mod copy;
 pub mod manifest;
+mod name;
 pub mod new;
+mod output;
 mod python;
 mod report;
 mod rust;
@@ -16,7 +18,7 @@ mod tool;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::bundle::pack::{self, PackError, Source};
 use crate::bundle::unpack::Max;
@@ -37,6 +39,8 @@ pub struct Order {
     pub app: Option<String>,
     /// The file to write; none for `NAME.wasm` in the current directory.
     pub output: Option<PathBuf>,
+    /// How long the tool that makes the component may take; none for what that tool takes at most.
+    pub time_max: Option<Duration>,
 }
 
 /// Who is told how far a build is.
@@ -64,6 +68,14 @@ pub enum BuildError {
     /// `wasgi.toml`.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// What should name an app does not.
+    #[error("{app:?} names no app: {reason}; a folder is named with --folder")]
+    Name {
+        /// What was given.
+        app: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Nothing tells what the app is written in.
     #[error(
         "{folder} has no Cargo.toml, and no app is named; say `wasgi build MODULE:CALLABLE` for Python, or set `lang` and `app` under [build] in wasgi.toml"
@@ -116,6 +128,8 @@ struct Made {
     component: PathBuf,
     /// Files for its bundle.
     files: Vec<Source>,
+    /// Where copies of the author's files are among these; empty if they are the files themselves.
+    staged: PathBuf,
     asks: Asks,
     /// What the output is called if nobody says.
     name: String,
@@ -126,7 +140,12 @@ struct Made {
 /// # Errors
 /// [`BuildError`]; then no output was written, and an older one is left as it was.
 pub async fn build(order: &Order, progress: &dyn Progress) -> Result<Built, BuildError> {
+    if let Some(app) = &order.app {
+        name::check(app).map_err(|reason| BuildError::Name { app: app.clone(), reason })?;
+    }
     let manifest = Manifest::read(&order.folder)?;
+    // What takes a minute should not be for nothing.
+    output::check(order.output.as_deref())?;
     // Tools run elsewhere.
     let folder = fs::canonicalize(&order.folder).map_err(BuildError::file("read", &order.folder))?;
     let order = &Order { folder, ..order.clone() };
@@ -142,7 +161,7 @@ pub async fn build(order: &Order, progress: &dyn Progress) -> Result<Built, Buil
     };
     made.asks.built_by.push(bundle::asks::Tool { name: "wasgi".into(), version: env!("CARGO_PKG_VERSION").into() });
     let output = order.output.clone().unwrap_or_else(|| format!("{}.wasm", made.name).into());
-    assemble(&made, &output, progress)
+    assemble(&made, (&order.folder, &output), progress)
 }
 
 /// What the parts of a build share.
@@ -178,7 +197,7 @@ fn language(order: &Order, manifest: &Manifest) -> Result<Language, BuildError> 
 }
 
 /// Puts the parts together and writes them, whole or not at all.
-fn assemble(made: &Made, output: &Path, progress: &dyn Progress) -> Result<Built, BuildError> {
+fn assemble(made: &Made, (folder, output): (&Path, &Path), progress: &dyn Progress) -> Result<Built, BuildError> {
     progress.step("packing the app's files");
     let component = fs::read(&made.component).map_err(BuildError::file("read", &made.component))?;
     // The host that serves it may allow more or less: these are the limits it has if nobody sets them.
@@ -186,27 +205,13 @@ fn assemble(made: &Made, output: &Path, progress: &dyn Progress) -> Result<Built
     let modified = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
     let bundle = match made.files.as_slice() {
         [] => None,
-        sources => Some(pack::pack(sources, modified, &max)?),
+        sources => Some(pack::pack(sources, modified, &max).map_err(|error| error.seen_from(&made.staged, folder))?),
     };
     let file = bundle::append(&component, bundle.as_ref(), Some(&made.asks))
         .map_err(|error| BuildError::Section { component: made.component.clone(), error })?;
-    write(output, &file)?;
+    output::write(output, &file)?;
     let bundled = bundle.as_ref().map_or(0, |bundle| bundle.as_bytes().len() as u64);
     Ok(Built { path: output.to_owned(), size: file.len() as u64, bundled })
-}
-
-/// Replaces `path`: a host that serves it finds the old file or the new one, never a part.
-fn write(path: &Path, content: &[u8]) -> Result<(), BuildError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".wasgi-").suffix(".new").tempfile_in(folder)?;
-        io::Write::write_all(&mut file, content)?;
-        // Made for the owner alone; what is built may be read by whom the umask lets.
-        fs::set_permissions(file.path(), mode(0o666 & !umask()))?;
-        file.persist(path)?;
-        Ok(())
-    };
-    written().map_err(BuildError::file("write", path))
 }
 
 fn mode(mode: u32) -> fs::Permissions {

@@ -9,14 +9,15 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use tokio::process::Command;
 
-use super::copy::{self, Choice};
-use super::report::Report;
+use super::copy::{self, Choice, CopyError};
+use super::report::{self, Report};
 use super::sources::{self, PYTHON_ENTRY, PYTHON_SDK, WIT};
 use super::tool::Ended;
-use super::{BuildError, Job, Made, ToolError, tool};
+use super::{BuildError, Job, Made, ToolError, output, tool};
 use crate::bundle::asks::{MountAsk, Tool};
-use crate::bundle::pack::Source;
+use crate::bundle::pack::{self, Source};
 use crate::bundle::unpack::Max;
 use crate::limits::HostLimits;
 
@@ -56,24 +57,51 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Made, BuildError> {
             "no app is named; say `wasgi build MODULE:CALLABLE`, or set `app` under [build] in wasgi.toml".into(),
         )
     })?;
+    refuse_taken_names(&job.order.folder)?;
     let (componentize, version) = componentize_py(job).await?;
     let stage = stage(job).await?;
+    let files = files_of(&stage);
+    let told = |error: pack::PackError| error.seen_from(&stage, &job.order.folder);
+    pack::check(&files, &Max::of(&HostLimits::default())).map_err(told)?;
     prepare_sdk(job, app)?;
     job.progress.step(&format!("componentize-py {version}: importing {app} and warming it up"));
     let component = job.scratch.join("app.wasm");
-    let ended = componentized(job, &componentize).await?;
-    let report = job.scratch.join("sdk/report.json");
-    judge(job, (app, &report), &ended)?;
+    let ended = componentized(job, (app, &componentize)).await?;
+    judge(job, (app, &report::read(&job.scratch.join("sdk/report.json"))), &ended)?;
+    // What the app itself has written, at its import or to answer a warm-up request, is held to the same rules.
+    copy::prune(&stage, &choice(job).map_err(CopyError::from)?)?;
     let mut asks = job.manifest.asks();
     asks.mounts.push(MountAsk { guest: STAGED.into(), folder: String::new() });
     asks.built_by.push(Tool { name: "componentize-py".into(), version });
     let name = job.manifest.name.clone().unwrap_or_else(|| app.split([':', '.']).next().unwrap_or(app).to_owned());
+    Ok(Made { component, files, staged: stage, asks, name })
+}
+
+/// All that is staged but native code, of which only names are there, and caches.
+fn files_of(stage: &Path) -> Vec<Source> {
     let exclude = ["so", "pyd", "dylib", "dll"].iter().map(|native| format!("**/*.{native}"));
-    let exclude = exclude.chain(["**/__pycache__".to_owned(), "**/*.pyc".to_owned()]);
-    // Warm-up requests may have written there.
-    let exclude = exclude.chain(kept_elsewhere(job)).collect();
-    let files = vec![Source { folder: stage, at: String::new(), include: Vec::new(), exclude }];
-    Ok(Made { component, files, asks, name })
+    let exclude = exclude.chain(["**/__pycache__".to_owned(), "**/*.pyc".to_owned()]).collect();
+    vec![Source { folder: stage.to_owned(), at: String::new(), include: Vec::new(), exclude }]
+}
+
+/// Modules that are imported before the app's, from a path that begins with the app's folder.
+fn refuse_taken_names(folder: &Path) -> Result<(), BuildError> {
+    const TAKEN: [&str; 6] = [
+        "wasgi",
+        "wasgi_entry",
+        "wit_world",
+        "componentize_py_runtime",
+        "componentize_py_types",
+        "componentize_py_async_support",
+    ];
+    let files = TAKEN.iter().flat_map(|name| [folder.join(name), folder.join(format!("{name}.py"))]);
+    match files.into_iter().find(|path| path.exists()) {
+        Some(path) => Err(BuildError::App(format!(
+            "{} has the name of a module that wasgi puts beside the app; rename it",
+            path.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Where it is, and its version.
@@ -108,48 +136,57 @@ fn environments(folder: &Path) -> Vec<PathBuf> {
 
 /// Lays out what the app is made of: its own files, its packages, the time zones.
 async fn stage(job: &Job<'_>) -> Result<PathBuf, BuildError> {
-    let (folder, options) = (&job.order.folder, &job.manifest.build);
+    let folder = &job.order.folder;
     job.progress.step("copying the app and its packages");
     let max = Max::of(&HostLimits::default());
     let stage = job.scratch.join("stage");
-    let bundle = &job.manifest.bundle;
-    let elsewhere = kept_elsewhere(job);
-    let exclude = options.exclude.iter().chain(&bundle.exclude).chain(&elsewhere).map(String::as_str);
-    let own = Choice::new(copy::NEVER.into_iter().chain(exclude), bundle.include.iter().map(String::as_str))
-        .map_err(copy::CopyError::from)?;
+    let own = choice(job).map_err(CopyError::from)?;
     copy::copy(folder, &stage, &own, &max)?;
-    let packages = stage.join(".wasgi/site-packages");
+    let added = stage.join(copy::ADDED);
+    let packages = added.join("site-packages");
     fs::create_dir_all(&packages).map_err(BuildError::file("make", &packages))?;
-    let choice =
-        Choice::new(copy::NEVER[..4].iter().copied().chain(TOOLS).chain(["bin"]), []).map_err(copy::CopyError::from)?;
-    for found in packages_of(job, &packages).await? {
+    let tools = copy::CACHES.into_iter().chain(TOOLS).chain(["bin"]);
+    let choice = Choice::new(tools, []).map_err(CopyError::from)?.or_else(
+        "install only what the app needs into a virtual environment `.venv` beside it, or name a folder of packages with `packages` under [build] in wasgi.toml",
+    );
+    for found in packages_of(job).await? {
         copy::copy(&found, &packages, &choice, &max)?;
     }
     let zones = Path::new("/usr/share/zoneinfo");
     if zones.is_dir() {
-        let choice = Choice::new(["posix", "right", "*.tab", "tzdata.zi", "leap*", "*.list"], [])
-            .map_err(copy::CopyError::from)?;
-        copy::copy(zones, &stage.join(".wasgi/zoneinfo"), &choice, &max)?;
+        let choice =
+            Choice::new(["posix", "right", "*.tab", "tzdata.zi", "leap*", "*.list"], []).map_err(CopyError::from)?;
+        copy::copy(zones, &added.join("zoneinfo"), &choice, &max)?;
     }
     Ok(stage)
+}
+
+/// Which of the author's files are staged, and which of the stage go into the bundle.
+fn choice(job: &Job<'_>) -> Result<Choice, globset::Error> {
+    let (build, bundle, elsewhere) = (&job.manifest.build, &job.manifest.bundle, kept_elsewhere(job));
+    let exclude = build.exclude.iter().chain(&bundle.exclude).chain(&elsewhere).map(String::as_str);
+    let output = job.order.output.as_deref().and_then(output::resolved);
+    let exclude = copy::CACHES.into_iter().chain(copy::OWN).chain(exclude);
+    Ok(Choice::new(exclude, bundle.include.iter().map(String::as_str))?.without_output(output))
 }
 
 /// What lies where the app asks for a directory among its files, as patterns: the operator's data go there, and what
 /// the author has there is for nobody else.
 fn kept_elsewhere(job: &Job<'_>) -> Vec<String> {
-    let inside = job.manifest.asks.dirs.iter().filter_map(|dir| dir.path.strip_prefix("/app/"));
+    let dirs = job.manifest.asks.dirs.iter();
+    let inside = dirs.filter_map(|dir| dir.path.strip_prefix("/app/").or_else(|| dir.path.strip_prefix("/0/")));
     inside.map(|path| format!("{}/**", globset::escape(path))).collect()
 }
 
-/// Folders of installed packages; those that had to be installed are in `installed` already.
-async fn packages_of(job: &Job<'_>, installed: &Path) -> Result<Vec<PathBuf>, BuildError> {
+/// Folders of installed packages.
+async fn packages_of(job: &Job<'_>) -> Result<Vec<PathBuf>, BuildError> {
     let folder = &job.order.folder;
     if let Some(given) = &job.manifest.build.packages {
         return Ok(given.iter().map(|path| folder.join(path)).collect());
     }
     if let Some(environment) = environments(folder).first() {
         let python = environment.join("bin/python3");
-        return Ok(vec![site_packages(&python).await?]);
+        return site_packages(&python).await;
     }
     let python = tool::find("python3", []).ok_or_else(|| ToolError::Missing {
         name: "python3",
@@ -158,30 +195,44 @@ async fn packages_of(job: &Job<'_>, installed: &Path) -> Result<Vec<PathBuf>, Bu
     })?;
     let requirements = folder.join("requirements.txt");
     if !requirements.is_file() {
-        return Ok(vec![site_packages(&python).await?]);
+        return site_packages(&python).await;
     }
-    job.progress.step("pip install -r requirements.txt");
-    let mut pip = tool::clean_command(python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]);
-    pip.args(["--root-user-action", "ignore"]);
-    pip.arg("--target")
-        .arg(installed)
-        .arg("-r")
-        .arg(fs::canonicalize(&requirements).map_err(BuildError::file("read", &requirements))?);
-    pip.current_dir(job.scratch).stderr(Stdio::piped()).stdout(Stdio::piped());
-    let ended = tool::run(&mut pip, PIP_TIME_MAX, "check that this machine reaches the package index").await?;
-    if !ended.status.success() {
-        job.progress.note(&format!("{}{}", ended.stdout, ended.stderr));
-        return Err(ToolError::Failed { name: "pip".into(), status: ended.status }.into());
-    }
-    Ok(Vec::new())
+    Ok(vec![installed(job, (&python, &requirements)).await?])
 }
 
-async fn site_packages(python: &Path) -> Result<PathBuf, BuildError> {
+/// The folder of what pip has installed. The settings of the author's pip, some of which are in the environment, hold.
+async fn installed(job: &Job<'_>, (python, requirements): (&Path, &Path)) -> Result<PathBuf, BuildError> {
+    job.progress.step("pip install -r requirements.txt");
+    let folder = job.scratch.join("installed");
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-input"]);
+    pip.args(["--root-user-action", "ignore", "--target"]).arg(&folder).arg("-r").arg(requirements);
+    // Paths in the file are relative to it.
+    pip.current_dir(&job.order.folder).stderr(Stdio::piped()).stdout(Stdio::piped());
+    let ended = tool::run(&mut pip, PIP_TIME_MAX, "check that this machine reaches the package index").await?;
+    if ended.stderr.contains("No module named pip") {
+        return Err(ToolError::Missing {
+            name: "pip",
+            purpose: "installs what requirements.txt names",
+            mend: "install it (Debian's package is python3-pip), or install the app's packages into a virtual environment `.venv` beside it".into(),
+        }
+        .into());
+    }
+    if !ended.status.success() {
+        job.progress.note(&report::shortened(&format!("{}{}", ended.stdout, ended.stderr)));
+        return Err(ToolError::Failed { name: "pip".into(), status: ended.status }.into());
+    }
+    // A file without requirements installs nothing.
+    fs::create_dir_all(&folder).map_err(BuildError::file("make", &folder))?;
+    Ok(folder)
+}
+
+/// Where a Python has its packages, if it has any.
+async fn site_packages(python: &Path) -> Result<Vec<PathBuf>, BuildError> {
     let mut command = tool::clean_command(python);
     command.args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).stdout(Stdio::piped());
     let said = tool::succeed(&mut command, ANSWER_TIME_MAX, "check that it starts").await?;
-    Ok(PathBuf::from(said.trim()))
+    Ok(Some(PathBuf::from(said.trim())).filter(|folder| folder.is_dir()).into_iter().collect())
 }
 
 /// Writes the SDK, the contract, and what the SDK has to know.
@@ -217,7 +268,7 @@ fn settings(job: &Job<'_>, app: &str) -> Value {
     Value::Object(settings)
 }
 
-async fn componentized(job: &Job<'_>, componentize: &Path) -> Result<Ended, BuildError> {
+async fn componentized(job: &Job<'_>, (app, componentize): (&str, &Path)) -> Result<Ended, BuildError> {
     let mut command = tool::clean_command(componentize);
     command
         .args(["-q", "-d", "wit", "-w", "app", "componentize", "wasgi_entry"])
@@ -227,20 +278,20 @@ async fn componentized(job: &Job<'_>, componentize: &Path) -> Result<Ended, Buil
         .env("VIRTUAL_ENV", job.scratch.join("venv"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Ok(tool::run(&mut command, TIME_MAX, "look for a loop at module level, or for what the app waits for").await?)
+    let mend = format!("look in {app} for a loop at module level or for what it waits for");
+    Ok(tool::run(&mut command, job.order.time_max.unwrap_or(TIME_MAX), &mend).await?)
 }
 
 /// Passes on what the SDK reports; an app that failed is told by its own words.
-fn judge(job: &Job<'_>, (app, path): (&str, &Path), ended: &Ended) -> Result<(), BuildError> {
-    let report: Option<Report> = fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+fn judge(job: &Job<'_>, (app, report): (&str, &Option<Report>), ended: &Ended) -> Result<(), BuildError> {
     for note in report.iter().flat_map(Report::notes) {
         job.progress.note(&note);
     }
     match report {
-        Some(Report { error: Some(error), .. }) => Err(BuildError::App(error.trim_end().to_owned())),
+        Some(Report { error: Some(error), .. }) => Err(BuildError::App(report::shortened(error.trim_end()))),
         Some(_) if ended.status.success() => Ok(()),
         _ => {
-            job.progress.note(&format!("{}{}", ended.stdout, ended.stderr));
+            job.progress.note(&report::shortened(&format!("{}{}", ended.stdout, ended.stderr)));
             let status = ended.status;
             Err(BuildError::App(format!("componentize-py failed on {app} ({status}); what it printed is above")))
         }

@@ -36,13 +36,14 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Made, BuildError> {
     }
     // Cargo's own progress and errors are the author's to read.
     cargo.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    let said = tool::succeed(&mut cargo, TIME_MAX, MEND).await?;
+    let said = tool::succeed(&mut cargo, job.order.time_max.unwrap_or(TIME_MAX), MEND).await?;
     let (name, component) = component(&said)?;
     let mut asks = job.manifest.asks();
     asks.built_by.push(Tool { name: "cargo".into(), version: version(folder).await? });
     Ok(Made {
         component,
         files: job.manifest.bundle.sources(folder).into_iter().collect(),
+        staged: PathBuf::new(),
         asks,
         name: job.manifest.name.clone().unwrap_or(name),
     })

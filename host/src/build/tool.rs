@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use humantime::format_duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
@@ -26,10 +27,10 @@ pub enum ToolError {
         mend: String,
     },
     /// It cannot be started.
-    #[error("cannot start {name}: {error}; check that it is whole and may be run")]
+    #[error("cannot start {path}: {error}; check that it is whole and may be run")]
     Start {
-        /// Its name.
-        name: String,
+        /// Its file.
+        path: PathBuf,
         /// What the operating system says.
         error: io::Error,
     },
@@ -42,7 +43,7 @@ pub enum ToolError {
         status: ExitStatus,
     },
     /// It took too long.
-    #[error("{name} took longer than {limit:?} and was stopped; {mend}")]
+    #[error("{name} took longer than {} and was stopped; {mend}, or give it more time with --time-max", format_duration(*limit))]
     TooLong {
         /// Its name.
         name: String,
@@ -64,18 +65,17 @@ pub(super) struct Ended {
 /// Runs `command` to its end; at `limit` it is killed. What it prints is collected, or left to the terminal where
 /// the command says so.
 pub(super) async fn run(command: &mut Command, limit: Duration, mend: &str) -> Result<Ended, ToolError> {
-    let name = name_of(command);
-    let mut child = command
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| ToolError::Start { name: name.clone(), error })?;
+    let path = PathBuf::from(command.as_std().get_program());
+    let start = |error| ToolError::Start { path: path.clone(), error };
+    let mut child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().map_err(start)?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let all = async { tokio::join!(child.wait(), collect(out), collect(err)) };
     let Ok((status, stdout, stderr)) = tokio::time::timeout(limit, all).await else {
-        return Err(ToolError::TooLong { name, limit, mend: mend.to_owned() });
+        // Until it is gone it may write into folders that are about to be removed. One that is gone already is as well.
+        let _ = child.kill().await;
+        return Err(ToolError::TooLong { name: name_of(command), limit, mend: mend.to_owned() });
     };
-    let status = status.map_err(|error| ToolError::Start { name, error })?;
+    let status = status.map_err(start)?;
     Ok(Ended { status, stdout, stderr })
 }
 
@@ -162,7 +162,7 @@ mod tests {
     async fn a_tool_that_does_not_end_is_stopped() {
         let mut command = Command::new("/bin/sleep");
         let told = run(command.arg("1000"), Duration::from_millis(1), "look for a loop").await.unwrap_err().to_string();
-        assert!(told.contains("sleep took longer than 1ms") && told.contains("look for a loop"), "{told}");
+        assert!(told.contains("sleep took longer than 1ms") && told.contains("look for a loop, or"), "{told}");
     }
 
     #[tokio::test]

@@ -228,7 +228,10 @@ impl Asks {
     }
 
     /// Whether everything keeps the rules.
-    fn check(&self) -> Result<(), AsksError> {
+    ///
+    /// # Errors
+    /// [`AsksError`].
+    pub fn check(&self) -> Result<(), AsksError> {
         if self.version != VERSION {
             return Err(AsksError::Version(self.version));
         }

@@ -1,8 +1,8 @@
 //! From folders to the bytes of a bundle: the same files give the same bytes, whoever packs them and when.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -65,11 +65,13 @@ pub enum PackError {
     Pattern(#[from] globset::Error),
     /// Over `bundle-max`.
     #[error(
-        "the bundle has more than {max} bytes (bundle-max); exclude what the app does not read, or serve it from elsewhere"
+        "the bundle has more than {max} bytes (bundle-max), and its largest file is {largest}; exclude what the app does not read, or serve it from elsewhere"
     )]
     TooLarge {
         /// The limit, in bytes.
         max: u64,
+        /// Where most of it is.
+        largest: PathBuf,
     },
     /// Over `bundle-files-max`.
     #[error("the bundle has more than {max} files (bundle-files-max); exclude what the app does not read")]
@@ -77,6 +79,22 @@ pub enum PackError {
         /// The limit.
         max: u32,
     },
+}
+
+impl PackError {
+    /// The same, for who knows the files of `from` as those of `to`.
+    #[must_use]
+    pub fn seen_from(self, from: &Path, to: &Path) -> Self {
+        let seen = |path: PathBuf| path.strip_prefix(from).map(|inside| to.join(inside)).unwrap_or(path);
+        match self {
+            Self::Unreadable { path, error } => Self::Unreadable { path: seen(path), error },
+            Self::Kind(path) => Self::Kind(seen(path)),
+            Self::Name { path, error } => Self::Name { path: seen(path), error },
+            Self::Clash { path, other } => Self::Clash { path: seen(path), other: seen(other) },
+            Self::TooLarge { max, largest } => Self::TooLarge { max, largest: seen(largest) },
+            Self::Pattern(_) | Self::TooMany { .. } => self,
+        }
+    }
 }
 
 impl Bundle {
@@ -107,6 +125,32 @@ struct Plan {
 /// # Errors
 /// [`PackError`]; what packs is within `max` and would be unpacked again.
 pub fn pack(sources: &[Source], modified: u64, max: &Max) -> Result<Bundle, PackError> {
+    let plan = plan(sources, max)?;
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
+    let mut left = max.bytes;
+    for (path, from) in &plan.files {
+        let unreadable = |error| PackError::Unreadable { path: from.clone(), error };
+        let mut content = Vec::new();
+        // No more than that, whatever size the file is, or comes to be.
+        File::open(from).and_then(|file| file.take(left + 1).read_to_end(&mut content)).map_err(unreadable)?;
+        left = left
+            .checked_sub(content.len() as u64)
+            .ok_or_else(|| PackError::TooLarge { max: max.bytes, largest: plan.largest() })?;
+        add(&mut archive, (path, modified), &content).map_err(unreadable)?;
+    }
+    let finished = archive.into_inner().and_then(|mut gzip| gzip.flush().and_then(|()| gzip.finish()));
+    finished.map(Bundle).map_err(|error| PackError::Unreadable { path: PathBuf::new(), error })
+}
+
+/// Whether the files of all sources may be packed, as far as their names, kinds and number tell.
+///
+/// # Errors
+/// [`PackError`].
+pub fn check(sources: &[Source], max: &Max) -> Result<(), PackError> {
+    plan(sources, max).map(drop)
+}
+
+fn plan(sources: &[Source], max: &Max) -> Result<Plan, PackError> {
     let mut plan = Plan::default();
     for source in sources {
         let include = globs(&source.include)?;
@@ -119,16 +163,7 @@ pub fn pack(sources: &[Source], modified: u64, max: &Max) -> Result<Bundle, Pack
     if plan.files.len() > max.files as usize {
         return Err(PackError::TooMany { max: max.files });
     }
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::default()));
-    let mut left = max.bytes;
-    for (path, from) in &plan.files {
-        let unreadable = |error| PackError::Unreadable { path: from.clone(), error };
-        let content = fs::read(from).map_err(unreadable)?;
-        left = left.checked_sub(content.len() as u64).ok_or(PackError::TooLarge { max: max.bytes })?;
-        add(&mut archive, (path, modified), &content).map_err(unreadable)?;
-    }
-    let finished = archive.into_inner().and_then(|mut gzip| gzip.flush().and_then(|()| gzip.finish()));
-    finished.map(Bundle).map_err(|error| PackError::Unreadable { path: PathBuf::new(), error })
+    Ok(plan)
 }
 
 /// Packs contents that are at hand, by their paths in the bundle.
@@ -208,6 +243,12 @@ impl Plan {
         }
         self.files.insert(path, from);
         Ok(())
+    }
+
+    /// The file that takes most room.
+    fn largest(&self) -> PathBuf {
+        let size = |path: &&PathBuf| fs::metadata(path).map_or(0, |file| file.len());
+        self.files.values().max_by_key(size).cloned().unwrap_or_default()
     }
 
     /// Refuses a file where another has a folder, and folders that differ in case alone.

@@ -11,6 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CliError, LINE_MAX, block_on};
 use crate::build::{self, Order, Progress};
+use crate::limits::Span;
+use crate::shutdown::Signals;
 use crate::text::printable;
 
 /// Builds an app: one .wasm file with its code, its files and what it asks for
@@ -28,18 +30,25 @@ pub(super) struct Build {
     /// The folder of the app's source
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     folder: PathBuf,
+    /// How long the tool that makes the component may take, and the app's code that it runs [default: 5m for Python, 1h for Rust]
+    #[arg(long, value_name = "TIME")]
+    time_max: Option<Span>,
 }
 
 impl Build {
     pub(super) fn run(self) -> Result<ExitCode, CliError> {
-        if let Some(app) = self.app.as_deref().filter(|app| !app.contains(':')) {
-            return Err(CliError::Usage(format!(
-                "{app} names no callable; say {app}:application, or whatever the callable is named, and the folder with --folder"
-            )));
-        }
         let told = Told::new();
-        let order = Order { folder: self.folder, app: self.app, output: self.output };
-        let built = block_on(async { Ok(build::build(&order, &told).await?) });
+        let time_max = self.time_max.map(Span::duration);
+        let order = Order { folder: self.folder, app: self.app, output: self.output, time_max };
+        let built = block_on(async {
+            let mut signals =
+                Signals::catch().map_err(|error| CliError::System { what: "cannot catch signals", error })?;
+            tokio::select! {
+                built = build::build(&order, &told) => Ok(built?),
+                // The tool is ended and the folder it worked in removed when the build is dropped.
+                () = signals.next() => Err(CliError::Interrupted),
+            }
+        });
         told.finish();
         let built = built?;
         let bundle = match built.bundled {

@@ -14,7 +14,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::build::new::NewError;
-use crate::build::{BuildError, ManifestError, ToolError};
+use crate::build::{BuildError, CopyError, ManifestError, ToolError};
+use crate::bundle::pack::PackError;
 use crate::bundle::store::StoreError;
 use crate::bundle::unpack::UnpackError;
 use crate::config::{ConfigError, Problem};
@@ -66,6 +67,9 @@ enum CliError {
     /// The access log's file cannot be opened.
     #[error("cannot open the access log {path}: {error}; name another file with --access-log, `-` for stdout or `off`")]
     AccessLog { path: String, error: io::Error },
+    /// A signal has ended it.
+    #[error("interrupted; nothing was written")]
+    Interrupted,
     /// The operating system refuses what every run needs.
     #[error("{what}: {error}")]
     System { what: &'static str, error: io::Error },
@@ -82,6 +86,8 @@ mod exit {
     pub(super) const OS: u8 = 71;
     pub(super) const CANNOT_CREATE: u8 = 73;
     pub(super) const BAD_CONFIG: u8 = 78;
+    /// As shells have it for SIGINT.
+    pub(super) const INTERRUPTED: u8 = 130;
 }
 
 impl CliError {
@@ -104,6 +110,7 @@ impl CliError {
             Self::New(NewError::Name { .. }) => exit::USAGE,
             Self::New(NewError::Exists(_)) => exit::CANNOT_CREATE,
             Self::Usage(_) => exit::USAGE,
+            Self::Interrupted => exit::INTERRUPTED,
             Self::Unreadable { .. } => exit::UNREADABLE,
             Self::System { .. } => exit::OS,
         }
@@ -121,12 +128,19 @@ fn config_code(error: &ConfigError) -> u8 {
 
 fn build_code(error: &BuildError) -> u8 {
     match error {
-        BuildError::Manifest(ManifestError::Malformed { .. }) => exit::BAD_CONFIG,
-        BuildError::NoLanguage { .. } => exit::USAGE,
-        BuildError::Manifest(_) | BuildError::Copy(_) | BuildError::Pack(_) => exit::UNREADABLE,
+        BuildError::Manifest(ManifestError::Malformed { .. } | ManifestError::Asks { .. })
+        | BuildError::Copy(CopyError::Pattern(_))
+        | BuildError::Pack(PackError::Pattern(_)) => exit::BAD_CONFIG,
+        BuildError::Name { .. } | BuildError::NoLanguage { .. } => exit::USAGE,
+        BuildError::Manifest(_)
+        | BuildError::Copy(CopyError::Read { .. } | CopyError::Copy { .. })
+        | BuildError::Pack(PackError::Unreadable { .. })
+        | BuildError::File { what: "read", .. } => exit::UNREADABLE,
         BuildError::Tool(ToolError::Missing { .. } | ToolError::Start { .. }) => exit::UNAVAILABLE,
         BuildError::Tool(ToolError::Failed { .. } | ToolError::TooLong { .. })
         | BuildError::App(_)
+        | BuildError::Copy(_)
+        | BuildError::Pack(_)
         | BuildError::Section { .. } => exit::BAD_COMPONENT,
         BuildError::File { .. } => exit::CANNOT_CREATE,
     }
