@@ -7,6 +7,10 @@
 mod access_log;
 mod blame;
 mod browser;
+mod build;
+mod build_input;
+mod build_python;
+mod build_rust;
 mod bundle;
 mod bundle_asks;
 mod bundle_files;

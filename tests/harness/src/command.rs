@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
@@ -20,6 +22,8 @@ pub struct Wasgi {
     stderr: Option<Stdio>,
     no_cache: bool,
     data_max: Option<u64>,
+    folder: Option<PathBuf>,
+    patience: Option<Duration>,
 }
 
 /// How a command ended.
@@ -95,6 +99,20 @@ impl Wasgi {
         self.env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
     }
 
+    /// Runs it in this folder.
+    #[must_use]
+    pub fn within(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Waits longer than [`PATIENCE`]: for what starts compilers.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
     /// Leaves out `--cache`.
     #[must_use]
     pub fn without_cache_flag(mut self) -> Self {
@@ -116,6 +134,9 @@ impl Wasgi {
             command.arg("--cache").arg(cache_dir());
         }
         command.stdin(Stdio::piped());
+        if let Some(folder) = &self.folder {
+            command.current_dir(folder);
+        }
         if let Some(stdout) = self.stdout {
             command.stdout(stdout);
         }
@@ -137,7 +158,7 @@ impl Wasgi {
         // A command that does not read its input may be gone already.
         let _ = stdin.write_all(&self.input);
         drop(stdin);
-        let Some(status) = wait_for_exit(&mut child, PATIENCE) else {
+        let Some(status) = wait_for_exit(&mut child, self.patience.unwrap_or(PATIENCE)) else {
             child.kill().expect("a child can be killed");
             child.wait().expect("a killed child ends");
             panic!("wasgi {:?} does not end; its log:\n{}", self.args, all(stderr));

@@ -49,3 +49,16 @@ pub fn binary() -> PathBuf {
 pub fn cache_dir() -> PathBuf {
     target().join("test-cache")
 }
+
+/// The folder of the programs that Python apps are built with, where `cargo xtask guests` has put them for all clones of
+/// this user.
+///
+/// # Panics
+/// If they are not there.
+pub fn python_tools() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    let tools = cache.expect("XDG_CACHE_HOME or HOME is set").join("wasgi/tools/componentize/bin");
+    assert!(tools.join("componentize-py").is_file(), "{} has no componentize-py: run cargo xtask test", tools.display());
+    tools
+}
