@@ -64,7 +64,8 @@ fn an_output_that_cannot_be_is_told_before_the_work() {
     files::make_fifo(&project.path("pipe"));
     symlink("/dev/null", project.path("null")).unwrap();
     for output in ["missing/site.wasm", "/proc/site.wasm", "..", ".", "pipe", "null", "new/"] {
-        let outcome = project.refused(project.command(&["build", "app:app", "-o", output]), 73, &["cannot write", output]);
+        let outcome =
+            project.refused(project.command(&["build", "app:app", "-o", output]), 73, &["cannot write", output]);
         assert!(!outcome.stderr.contains("copying"), "{outcome:?}");
     }
 }
@@ -104,7 +105,9 @@ fn modules_of_wasgi_are_not_replaced() {
 
 #[test]
 fn what_pip_refuses_is_told_in_its_own_words() {
-    for (line, said) in [("??? what\n", "Invalid requirement"), ("nothing @ file:///nowhere/nothing.whl\n", "nothing.whl")] {
+    for (line, said) in
+        [("??? what\n", "Invalid requirement"), ("nothing @ file:///nowhere/nothing.whl\n", "nothing.whl")]
+    {
         refused_project(
             |project| project.write("requirements.txt", line),
             65,

@@ -121,7 +121,10 @@ fn the_bundle_has_what_the_app_needs_and_no_secret(project: &Project) {
         assert!(told.contains(text), "{text:?} is not in:\n{told}");
     }
     for text in [".env", ".git", "db.sqlite3", "notes/", "data/accounts", "data/written", "wasgi.toml", "site.wasm"] {
-        assert!(!told.contains(&format!("{text} (")) && !told.contains(&format!("  {text}")), "{text:?} is in:\n{told}");
+        assert!(
+            !told.contains(&format!("{text} (")) && !told.contains(&format!("  {text}")),
+            "{text:?} is in:\n{told}"
+        );
     }
     for text in ["variable GREETING", "directory /app/data", "componentize-py 0.25."] {
         assert!(told.contains(text), "{text:?} is not in:\n{told}");
@@ -168,7 +171,11 @@ fn a_module_that_is_missing_is_named_however_much_was_printed_before() {
 #[test]
 fn a_thread_at_the_import_is_told_by_its_place() {
     let app = "import threading\n\nthreading.Thread(target=print).start()\n";
-    fails(&[("app.py", app)], "app:application", &["wasgi: app.py:3: ", "starts a thread, and an instance has only one"]);
+    fails(
+        &[("app.py", app)],
+        "app:application",
+        &["wasgi: app.py:3: ", "starts a thread, and an instance has only one"],
+    );
 }
 
 #[test]

@@ -59,6 +59,10 @@ pub fn python_tools() -> PathBuf {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     let tools = cache.expect("XDG_CACHE_HOME or HOME is set").join("wasgi/tools/componentize/bin");
-    assert!(tools.join("componentize-py").is_file(), "{} has no componentize-py: run cargo xtask test", tools.display());
+    assert!(
+        tools.join("componentize-py").is_file(),
+        "{} has no componentize-py: run cargo xtask test",
+        tools.display()
+    );
     tools
 }
