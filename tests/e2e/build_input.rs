@@ -1,13 +1,13 @@
 //! Bad input of `wasgi build` that is told before any compiler starts: its file, the reason, the mend, and the code.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use wasgi_harness::files;
 
-use crate::build::Project;
+use crate::project::Project;
 
 const APP: (&str, &str) = ("app.py", "def app(environ, start_response):\n    return []\n");
 
@@ -145,9 +145,7 @@ fn a_tool_that_does_not_end_is_stopped_after_its_time() {
 
 /// A program in the project's HOME.
 fn program(project: &Project, name: &str, script: &str) {
-    use std::os::unix::fs::PermissionsExt as _;
-
     let path = project.beside("home").join(name);
     fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
 }

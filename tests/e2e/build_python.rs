@@ -5,7 +5,7 @@ use std::fs;
 
 use wasgi_harness::{Host, Wasgi};
 
-use crate::build::{PATIENCE, Project, names_in};
+use crate::project::{PATIENCE, Project, names_in};
 
 const MANIFEST: &str = r#"
 [build]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use wasgi_harness::{Host, Wasgi};
 
-use crate::build::{Project, names_in};
+use crate::project::{Project, names_in};
 
 /// The command, with the tester's Rust and what was fetched for the guests: it asks no network.
 fn with_rust(project: &Project, args: &[&str]) -> Wasgi {

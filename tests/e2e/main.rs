@@ -7,7 +7,6 @@
 mod access_log;
 mod blame;
 mod browser;
-mod build;
 mod build_input;
 mod build_python;
 mod build_rust;
@@ -44,6 +43,7 @@ mod isolation_shapes;
 mod isolation_start;
 mod limits;
 mod limits_of_host;
+mod project;
 mod python;
 mod python_django;
 mod python_examples;

@@ -155,6 +155,7 @@ pub async fn build(order: &Order, progress: &dyn Progress) -> Result<Built, Buil
         .tempdir()
         .map_err(BuildError::file("make", &std::env::temp_dir()))?;
     let job = Job { order, manifest: &manifest, scratch: scratch.path(), progress };
+    fs::create_dir(job.temporary()).map_err(BuildError::file("make", &job.temporary()))?;
     let mut made = match language(order, &manifest)? {
         Language::Python => python::build(&job).await?,
         Language::Rust => rust::build(&job).await?,
@@ -171,6 +172,13 @@ struct Job<'a> {
     /// A folder for whatever is made on the way.
     scratch: &'a Path,
     progress: &'a dyn Progress,
+}
+
+impl Job<'_> {
+    /// Where tools put their temporary files: one that is stopped leaves them behind.
+    fn temporary(&self) -> PathBuf {
+        self.scratch.join("tmp")
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

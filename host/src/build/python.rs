@@ -208,7 +208,7 @@ async fn installed(job: &Job<'_>, (python, requirements): (&Path, &Path)) -> Res
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile", "--no-input"]);
     pip.args(["--root-user-action", "ignore", "--target"]).arg(&folder).arg("-r").arg(requirements);
     // Paths in the file are relative to it.
-    pip.current_dir(&job.order.folder).stderr(Stdio::piped()).stdout(Stdio::piped());
+    pip.current_dir(&job.order.folder).env("TMPDIR", job.temporary()).stderr(Stdio::piped()).stdout(Stdio::piped());
     let ended = tool::run(&mut pip, PIP_TIME_MAX, "check that this machine reaches the package index").await?;
     if ended.stderr.contains("No module named pip") {
         return Err(ToolError::Missing {
@@ -275,6 +275,7 @@ async fn componentized(job: &Job<'_>, (app, componentize): (&str, &Path)) -> Res
         // The order is what they are called inside: /0 and /1.
         .args(["-p", "stage", "-p", "sdk", "-o", "app.wasm"])
         .current_dir(job.scratch)
+        .env("TMPDIR", job.temporary())
         .env("VIRTUAL_ENV", job.scratch.join("venv"))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

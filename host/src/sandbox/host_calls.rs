@@ -189,8 +189,7 @@ impl gateway::HostStartResponse for Guest {
         exc_info: Option<String>,
     ) -> wasmtime::Result<Result<Resource<WriterHandle>, gateway::StartError>> {
         if let Some(error) = &exc_info {
-            self.output
-                .write(Channel::Errors, format!("start_response called again after an error: {error}\n").as_bytes());
+            self.output.write(Channel::Errors, format!("start_response was told of an error: {error}\n").as_bytes());
         }
         let terms = Arc::clone(&self.terms);
         let rep = this.rep();

@@ -1,5 +1,7 @@
 """Messages in place of the bare errors of what an instance cannot do."""
 
+import errno
+import os
 import socket
 import tempfile
 import threading
@@ -9,14 +11,27 @@ from typing import Any
 from wasgi.faults import caller
 
 
+class _Network:
+    """Whether it may be asked for. At the build it is not: the C library keeps what it gets, and an instance has that not."""
+
+    is_there = False
+
+
 def explain_limits() -> None:
     """From now on a thread, a socket or a temporary file that cannot be had says so, and where it was asked for."""
     _explain_threads()
-    for name in ("connect", "bind", "listen"):
-        setattr(socket.socket, name, _with_hint(getattr(socket.socket, name), OSError, _SOCKET))
-    setattr(socket, "getaddrinfo", _with_hint(socket.getaddrinfo, OSError, _SOCKET))
+    for owner, names in ((socket.socket, _METHODS), (socket, _FUNCTIONS)):
+        for name in names.split():
+            original = getattr(owner, name, None)
+            if original is not None:
+                setattr(owner, name, _at_run_time(_with_hint(original, OSError, _SOCKET)))
     original = tempfile._get_default_tempdir  # type: ignore[attr-defined]
     setattr(tempfile, "_get_default_tempdir", _with_hint(original, OSError, _TEMPORARY))
+
+
+def end_build() -> None:
+    """From now on the network may be asked for."""
+    _Network.is_there = True
 
 
 def _explain_threads() -> None:
@@ -37,6 +52,21 @@ def _with_hint(original: Callable[..., Any], kind: type[Exception], hint: str) -
     return call
 
 
+def _at_run_time(original: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
+        if _Network.is_there:
+            return original(*arguments, **named)
+        text = f"{os.strerror(errno.EACCES)} ({caller() or 'the application'} {_AT_BUILD})"
+        raise PermissionError(errno.EACCES, text)
+
+    return call
+
+
+#: What reaches for the network, of a socket and of the module.
+_METHODS = "connect connect_ex bind listen sendto"
+_FUNCTIONS = "getaddrinfo gethostbyname gethostbyname_ex gethostbyaddr getnameinfo"
+
 _THREAD = "starts a thread, and an instance has only one: do the work in the request, or leave it to another service"
 _TEMPORARY = "wants a temporary file: grant a directory for them, such as --dir ./tmp:/tmp"
 _SOCKET = "opens a connection, and an app has no network unless its operator grants it"
+_AT_BUILD = "opens a connection, and there is no network at the build: open it in a request"

@@ -11,7 +11,7 @@ from wasgi import absent_hashes, absent_ssl, bindings, file, handles, output
 from wasgi.build import zones
 from wasgi.build.closing import close_all
 from wasgi.build.config import BuildError, Config
-from wasgi.build.limits import explain_limits
+from wasgi.build.limits import end_build, explain_limits
 from wasgi.build.loading import guarded, is_asgi, load
 from wasgi.build.preload import preload
 from wasgi.build.warm import warm_up
@@ -135,7 +135,8 @@ def _server(config: Config, application: Any) -> Any:
 
 
 def _go_to_run_time(config: Config, missing: Missing) -> None:
-    """From now on modules are looked for in the bundle, and finding one is told."""
+    """From now on modules are looked for in the bundle, and finding one is told; the network may be asked for."""
+    end_build()
     if config.stdlib:
         _copy_stdlib()
     sys.path[:] = [file.ROOT, PACKAGES, STDLIB]
