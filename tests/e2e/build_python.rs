@@ -2,8 +2,9 @@
 //! each shows several things.
 
 use std::fs;
+use std::process::Command;
 
-use wasgi_harness::{Host, Wasgi};
+use wasgi_harness::{Host, Request, Wasgi};
 
 use crate::project::{PATIENCE, Project, names_in};
 
@@ -149,6 +150,32 @@ fn it_answers(project: &Project) {
             host.log().wait_with(&[&id, text]);
         }
         host.get("/next").expect_text("this is /next\n");
+    }
+}
+
+#[test]
+fn a_new_app_passes_its_own_test() {
+    let project = Project::new(&[]);
+    let made = project.command(&["new", "--lang", "python", "my-app"]).finish();
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let mut test = Command::new("python3");
+    let told = test.args(["-B", "-m", "unittest"]).current_dir(project.path("my-app")).output().unwrap();
+    let told = String::from_utf8(told.stderr).unwrap();
+    assert!(told.contains("Ran 2 tests") && told.ends_with("OK\n"), "{told}");
+}
+
+/// `cargo xtask guests` has made them by `wasgi new` and built them by `wasgi build`.
+#[test]
+pub(crate) fn new_apps_of_each_framework_are_built_and_answer() {
+    let host = Host::serving("new-python").start();
+    host.get("/?name=you").expect_text("Hello, you!\n");
+    host.get("/elsewhere").expect(404);
+    for guest in ["new-flask", "new-django"] {
+        let host = Host::serving(guest).start();
+        let response = host.request(&Request::get("/?name=%3Cb%3E").header("Host", "localhost"));
+        response.expect(200);
+        assert!(response.text().contains("<h1>Hello, &lt;b&gt;!</h1>"), "{response:?}");
+        host.request(&Request::get("/elsewhere").header("Host", "localhost")).expect(404);
     }
 }
 

@@ -13,8 +13,8 @@ wasgi_harness::for_each_fixture!(assert_test_exists);
 #[allow(dead_code, reason = "without built guests nothing asks for them")]
 mod tests_of {
     use crate::{
-        cli_bad_input, examples, hostile, hostile_components, initialize, python, python_django, python_examples,
-        python_flask, serve, wasi,
+        build_python, cli_bad_input, examples, hostile, hostile_components, initialize, python, python_django,
+        python_examples, python_flask, serve, wasi,
     };
 
     pub(super) const AXUM: fn() = examples::axum_is_a_router_of_plain_handlers;
@@ -39,6 +39,9 @@ mod tests_of {
     pub(super) const INIT_SPINS: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_TRAPS: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const NESTED: fn() = hostile_components::a_nested_component_is_served_but_not_snapshotted;
+    pub(super) const NEW_DJANGO: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
+    pub(super) const NEW_FLASK: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
+    pub(super) const NEW_PYTHON: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const OTHER_WORLD: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
     pub(super) const RAW_WSGI: fn() = python::an_application_needs_no_framework;
     pub(super) const RPC: fn() = examples::rpc_answers_calls_from_a_registry_made_at_deployment;

@@ -21,6 +21,9 @@ const COMPONENTIZE_PY: &str = "componentize-py==0.25.1";
 /// Folders whose apps are guests.
 const APPS: [&str; 2] = ["examples", "tests/guests/python"];
 
+/// Where `wasgi new` has its beginnings of apps, and those that are in Python.
+const TEMPLATES: (&str, [&str; 3]) = ("host/templates", ["python", "flask", "django"]);
+
 /// Builds that are kept, by name; older ones go.
 const KEPT: usize = 40;
 
@@ -41,6 +44,8 @@ pub(crate) fn guests(root: &Path) -> Result<BTreeMap<String, PathBuf>> {
             }
         }
     }
+    let (folder, languages) = TEMPLATES;
+    guests.extend(languages.map(|name| (format!("new-{name}"), root.join(folder).join(name))));
     Ok(guests)
 }
 
@@ -57,12 +62,18 @@ pub(crate) fn build(root: &Path, (host, output): (&Path, &Path), cache: &Path) -
     let kept = cache.join("guests/python");
     fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
     let shared = shared(root)?;
+    let begun = tempfile::tempdir().context("cannot make a folder for new apps")?;
     let jobs: Vec<Job<'_>> = guests
         .iter()
         .map(|(name, folder)| {
             let mut hasher = shared.clone();
             hash_folder(folder, &mut hasher)?;
             let file = kept.join(format!("{name}-{:016x}.wasm", hasher.finish()));
+            let folder = if folder.starts_with(root.join(TEMPLATES.0)) {
+                begin(host, folder, &begun.path().join(name))?
+            } else {
+                folder.clone()
+            };
             Ok(Job { name, folder, file })
         })
         .collect::<Result<_>>()?;
@@ -81,7 +92,7 @@ pub(crate) fn build(root: &Path, (host, output): (&Path, &Path), cache: &Path) -
 /// An app to build.
 struct Job<'a> {
     name: &'a str,
-    folder: &'a Path,
+    folder: PathBuf,
     /// Where it is kept.
     file: PathBuf,
 }
@@ -98,6 +109,16 @@ fn build_all(host: &Path, tools: &Path, jobs: &[Job<'_>]) -> Result<usize> {
     Ok(missing.len())
 }
 
+/// Has `wasgi new` make an app of this template.
+fn begin(host: &Path, template: &Path, app: &Path) -> Result<PathBuf> {
+    let (parent, name) = app.parent().zip(app.file_name()).context("an app has a folder and a name")?;
+    let language = template.file_name().context("a template has a name")?;
+    let mut command = Command::new(host);
+    command.arg("new").arg("--lang").arg(language).arg("--folder").arg(parent).arg(name).stdout(Stdio::null());
+    succeed(&mut command)?;
+    Ok(app.to_owned())
+}
+
 fn build_one(host: &Path, tools: &Path, job: &Job<'_>) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path: OsString = std::env::join_paths([tools.join("bin")].into_iter().chain(std::env::split_paths(&path)))
@@ -105,7 +126,7 @@ fn build_one(host: &Path, tools: &Path, job: &Job<'_>) -> Result<()> {
     let mut command = Command::new(host);
     clean(&mut command);
     // Beside its place, which `wasgi build` fills at once or not at all.
-    command.arg("build").arg("--folder").arg(job.folder).arg("--output").arg(&job.file).env("PATH", path);
+    command.arg("build").arg("--folder").arg(&job.folder).arg("--output").arg(&job.file).env("PATH", path);
     command.env_remove("VIRTUAL_ENV").stdout(Stdio::null());
     let output = command.stderr(Stdio::piped()).output().with_context(|| format!("cannot start {}", host.display()))?;
     if !output.status.success() {
