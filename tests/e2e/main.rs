@@ -48,6 +48,7 @@ mod python;
 mod python_django;
 mod python_examples;
 mod python_flask;
+mod python_heap;
 mod raw;
 mod request_body;
 mod request_body_refused;

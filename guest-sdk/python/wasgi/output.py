@@ -4,8 +4,10 @@ Whatever runs while a component is built may keep `sys.stdout` or `sys.stderr` (
 `logging` do), so these two objects stay for good and only change where they write to.
 """
 
+import contextlib
 import io
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 
@@ -90,6 +92,20 @@ def redirect(log: BuildLog) -> None:
     """From now on what is printed goes to `log`."""
     sys.stdout = Output(log)
     sys.stderr = Output(log)
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """What is printed meanwhile is dropped."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, Output)]
+    targets = [stream.target for stream in streams]
+    for stream in streams:
+        stream.target = BuildLog()
+    try:
+        yield
+    finally:
+        for stream, target in zip(streams, targets, strict=True):
+            stream.target = target
 
 
 def restore() -> None:

@@ -15,7 +15,7 @@ use super::copy::{self, Choice, CopyError};
 use super::report::{self, Report};
 use super::sources::{self, PYTHON_ENTRY, PYTHON_SDK, WIT};
 use super::tool::Ended;
-use super::{BuildError, Job, Made, ToolError, output, tool};
+use super::{BuildError, Job, Made, ToolError, immortal, output, tool};
 use crate::bundle::asks::{MountAsk, Tool};
 use crate::bundle::pack::{self, Source};
 use crate::bundle::unpack::Max;
@@ -70,6 +70,7 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Made, BuildError> {
     judge(job, (app, &report::read(&job.scratch.join("sdk/report.json"))), &ended)?;
     // What the app itself has written, at its import or to answer a warm-up request, is held to the same rules.
     copy::prune(&stage, &choice(job).map_err(CopyError::from)?)?;
+    settle(job, &component);
     let mut asks = job.manifest.asks();
     asks.mounts.push(MountAsk { guest: STAGED.into(), folder: String::new() });
     asks.built_by.push(Tool { name: "componentize-py".into(), version });
@@ -281,6 +282,16 @@ async fn componentized(job: &Job<'_>, (app, componentize): (&str, &Path)) -> Res
         .stderr(Stdio::piped());
     let mend = format!("look in {app} for a loop at module level or for what it waits for");
     Ok(tool::run(&mut command, job.order.time_max.unwrap_or(TIME_MAX), &mend).await?)
+}
+
+/// Makes the snapshot's objects immortal, or tells why they are not.
+fn settle(job: &Job<'_>, component: &Path) {
+    match immortal::settle(&job.scratch.join("sdk/immortal"), component) {
+        Ok(count) => tracing::debug!(count, "objects of the snapshot are immortal"),
+        Err(error) => job.progress.note(&format!(
+            "warning: the app works, but each fresh instance copies more memory than it had to, since the objects of the snapshot stay mortal: {error}; this wasgi is made for componentize-py {WANTED}x"
+        )),
+    }
 }
 
 /// Passes on what the SDK reports; an app that failed is told by its own words.

@@ -8,13 +8,13 @@ import sys
 from typing import Any
 
 from wasgi import absent_hashes, absent_ssl, bindings, file, handles, output
-from wasgi.build import zones
+from wasgi.build import heap, zones
 from wasgi.build.closing import close_all
 from wasgi.build.config import BuildError, Config
 from wasgi.build.limits import end_build, explain_limits
 from wasgi.build.loading import guarded, is_asgi, load
 from wasgi.build.preload import preload
-from wasgi.build.warm import warm_up
+from wasgi.build.warm import warm_all
 from wasgi.errors import error_stream
 from wasgi.faults import traceback_of
 from wasgi.late import LateImports, Missing
@@ -77,6 +77,7 @@ def build() -> Any:
         output.restore()
         error_stream.sink = bindings.write_errors
     handles.lend()
+    heap.settle(f"{DESK}/immortal")
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
@@ -97,9 +98,7 @@ def _build(config: Config, report: dict[str, Any]) -> World:
     for name in config.imports:
         guarded(f"`imports` under [build] in wasgi.toml: {name}", lambda name=name: __import__(name))
     server = _server(config, application)
-    for line in config.warm_up:
-        if warning := warm_up(line, config.warm_up_host, server.serve):
-            report["warnings"].append(warning)
+    report["warnings"] += warm_all(config, server.serve)
     server.settle()
     absent_hashes.settle()
     report["warnings"] += [{"message": text, "log": ""} for text in close_all(before)]

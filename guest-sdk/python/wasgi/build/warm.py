@@ -1,15 +1,54 @@
 """Requests at the build, so that what an application does only once is done, and in the snapshot."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from wasgi.build.config import BuildError
+from wasgi import output
+from wasgi.build.config import BuildError, Config
 from wasgi.errors import error_stream
 from wasgi.fake import FakeRequest, FakeStart, variables
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
+#: Methods of requests that may come again (RFC 9110 section 9.2.1).
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+#: How often these are asked again. CPython rewrites its code by what it meets, at the second time and later; what it has
+#: not rewritten in the snapshot it would rewrite in each instance.
+AGAIN = 15
+
+#: For how long, in seconds.
+AGAIN_FOR = 2.0
+
 Serve = Callable[[Any, Any], Any]
+
+
+def warm_all(config: Config, serve: Serve) -> list[dict[str, str]]:
+    """Runs all of `warm-up`; what failed."""
+    warnings = []
+    for line in config.warm_up:
+        warning = warm_up(line, config.warm_up_host, serve)
+        if warning is None and parse(line)[0] in SAFE:
+            warning = _repeat(line, config.warm_up_host, serve)
+        if warning:
+            warnings.append(warning)
+    return warnings
+
+
+def _repeat(line: str, host: str, serve: Serve) -> dict[str, str] | None:
+    """Runs one that went well some times more, and shows nothing of it but that it fails now."""
+    sink, error_stream.sink = error_stream.sink, lambda text: None
+    end = time.monotonic() + AGAIN_FOR
+    try:
+        with output.muted():
+            for _ in range(AGAIN):
+                warning = warm_up(line, host, serve)
+                if warning or time.monotonic() > end:
+                    return warning
+    finally:
+        error_stream.sink = sink
+    return None
 
 
 def warm_up(line: str, host: str, serve: Serve) -> dict[str, str] | None:

@@ -8,6 +8,7 @@ from webtest import lint
 
 import body
 import head
+import heap
 import input
 import objects
 import outside
@@ -31,7 +32,7 @@ def plain(environ, start_response):
         return told(call, rest)
     if first == "url":
         return text(call, request_uri(environ).encode("latin-1"))
-    for topic in (input, head, body, objects, outside):
+    for topic in (input, head, body, objects, outside, heap):
         if answer := topic.PATHS.get(call.path):
             return answer(call)
     start_response("404 Not Found", [("Content-Type", "text/plain")])
