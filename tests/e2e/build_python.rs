@@ -155,6 +155,59 @@ fn it_answers(project: &Project) {
     }
 }
 
+/// As a tutorial has it: a database beside the code, a module that is imported late, a page from a file.
+const VISITS: &str = r#"import sqlite3
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/page":
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return environ["wsgi.file_wrapper"](open(ROOT / "page.txt", "rb"))
+    if environ["PATH_INFO"] == "/late":
+        import xmlrpc.client
+
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [xmlrpc.client.__name__.encode()]
+    connection = sqlite3.connect(ROOT / "db.sqlite3")
+    with connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS visits (path TEXT)")
+        connection.execute("INSERT INTO visits VALUES (?)", (environ["PATH_INFO"],))
+    (count,) = connection.execute("SELECT count(*) FROM visits").fetchone()
+    connection.close()
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(count).encode()]
+"#;
+
+#[test]
+fn an_app_with_a_database_is_served_from_its_own_folder() {
+    let project = Project::new(&[("visits.py", VISITS), ("page.txt", "as built")]);
+    let outcome = project.command(&["build", "visits:application", "-o", "visits.wasm"]).finish();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("serve it with `--dir .:/app`"), "{outcome:?}");
+    let check = Wasgi::new(["check", "--files"]).arg(project.path("visits.wasm")).arg("--cache");
+    let told = check.arg(project.beside("cache")).without_cache_flag().patience(PATIENCE).finish().stdout;
+    assert!(told.contains("writable directory /app: not granted") && !told.contains("db.sqlite3"), "{told}");
+
+    let serving = || Host::serving_file(&project.path("visits.wasm")).cache(&project.beside("cache"));
+    let host = serving().start();
+    let id = host.get("/first").expect(500).request_id();
+    host.log().wait_with(&[&id, "visits.py:16 opens the database db.sqlite3", "cannot be made", "--dir .:/app"]);
+    host.get("/page").expect_text("as built");
+    host.stop();
+
+    let host = serving().arg("--dir").arg(format!("{}:/app", project.path("").display())).start();
+    for count in ["1", "2", "3"] {
+        host.get("/visit").expect_text(count);
+    }
+    host.get("/late").expect_text("xmlrpc.client");
+    project.write("page.txt", "as it is now");
+    host.get("/page").expect_text("as it is now");
+    assert!(project.path("db.sqlite3").exists());
+}
+
 #[test]
 fn a_new_app_passes_its_own_test() {
     let project = Project::new(&[]);

@@ -13,8 +13,10 @@ use crate::bundle::unpack::Max;
 /// Caches and tools' folders, which no app needs at run time.
 pub(super) const CACHES: [&str; 4] = ["__pycache__", "node_modules", "*.pyc", "*.pyo"];
 
-/// What an app's own folder has besides, and must not give away: databases, and settings with the values of keys.
-pub(super) const OWN: [&str; 6] = ["*.wasm", "*.sqlite3", "*.sqlite3-*", "*.egg-info", "wasgi.toml", "host.toml"];
+/// What an app's own folder has besides, and must not give away: databases, settings with the values of keys, and
+/// Flask's folder for both.
+pub(super) const OWN: [&str; 8] =
+    ["*.wasm", "*.sqlite*", "*.db", "*.db-*", "instance/**", "*.egg-info", "wasgi.toml", "host.toml"];
 
 /// The folder for what a build adds. No app has a say in what is there.
 pub(super) const ADDED: &str = ".wasgi";

@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(manifest.build.lang, Some(Lang::Python));
         assert_eq!(manifest.build.warm_up.as_deref(), Some(["/".to_owned(), "/login".to_owned()].as_slice()));
         let asks = manifest.asks();
-        assert!(asks.is_single());
+        assert!(asks.dirs[0].single);
         assert_eq!(
             (asks.env.as_slice(), asks.statics[0].folder.as_str()),
             (["SECRET_KEY".to_owned()].as_slice(), "static")

@@ -5,6 +5,7 @@
 //! is the one part of wasgi that runs what it is given, and no host ever calls it.
 
 mod copy;
+mod databases;
 mod immortal;
 pub mod manifest;
 mod name;

@@ -15,7 +15,7 @@ use super::copy::{self, Choice, CopyError};
 use super::report::{self, Report};
 use super::sources::{self, PYTHON_ENTRY, PYTHON_SDK, WIT};
 use super::tool::Ended;
-use super::{BuildError, Job, Made, ToolError, immortal, output, tool};
+use super::{BuildError, Job, Made, ToolError, databases, immortal, output, tool};
 use crate::bundle::asks::{MountAsk, Tool};
 use crate::bundle::pack::{self, Source};
 use crate::bundle::unpack::Max;
@@ -67,11 +67,13 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Made, BuildError> {
     job.progress.step(&format!("componentize-py {version}: importing {app} and warming it up"));
     let component = job.scratch.join("app.wasm");
     let ended = componentized(job, (app, &componentize)).await?;
-    judge(job, (app, &report::read(&job.scratch.join("sdk/report.json"))), &ended)?;
+    let report = report::read(&job.scratch.join("sdk/report.json"));
+    judge(job, (app, &report), &ended)?;
     // What the app itself has written, at its import or to answer a warm-up request, is held to the same rules.
     copy::prune(&stage, &choice(job).map_err(CopyError::from)?)?;
     settle(job, &component);
     let mut asks = job.manifest.asks();
+    databases::ask(&mut asks, report.and_then(|report| report.databases), job.progress);
     asks.mounts.push(MountAsk { guest: STAGED.into(), folder: String::new() });
     asks.built_by.push(Tool { name: "componentize-py".into(), version });
     let name = job.manifest.name.clone().unwrap_or_else(|| app.split([':', '.']).next().unwrap_or(app).to_owned());
@@ -128,11 +130,12 @@ async fn componentize_py(job: &Job<'_>) -> Result<(PathBuf, String), BuildError>
     Ok((path, version))
 }
 
-/// Virtual environments, the one in use first.
+/// Virtual environments, the one in use first, then the project's own, then one beside it.
 fn environments(folder: &Path) -> Vec<PathBuf> {
     let active = std::env::var_os("VIRTUAL_ENV").map(PathBuf::from);
-    let own = [".venv", "venv"].into_iter().map(|name| folder.join(name));
-    active.into_iter().chain(own).filter(|folder| folder.join("pyvenv.cfg").exists()).collect()
+    let folders = [Some(folder), folder.parent()].into_iter().flatten();
+    let near = folders.flat_map(|folder| [".venv", "venv"].map(|name| folder.join(name)));
+    active.into_iter().chain(near).filter(|folder| folder.join("pyvenv.cfg").exists()).collect()
 }
 
 /// Lays out what the app is made of: its own files, its packages, the time zones.

@@ -15,6 +15,8 @@ pub(super) struct Report {
     pub(super) warnings: Vec<Warning>,
     /// What the app printed.
     pub(super) output: String,
+    /// Folders of the app's SQLite databases, as far as they are known; none if it uses no SQLite.
+    pub(super) databases: Option<Vec<String>>,
 }
 
 /// Something that the author should know.

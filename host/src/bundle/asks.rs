@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 
-use super::name;
+use super::{MOUNT, name};
 use crate::config::{DirGrant, EnvVar, Grants};
 use crate::text::printable;
 
@@ -67,8 +67,8 @@ pub struct DirAsk {
     /// Whether it wants to change what is in it.
     #[serde(default)]
     pub writable: bool,
-    /// Whether no two instances may use it at the same time, since WASI has no file locks (SQLite). Holds
-    /// even if nothing is granted.
+    /// Whether no two instances may use it at the same time, since WASI has no file locks (SQLite). Holds as
+    /// soon as any directory is granted that the app may change.
     #[serde(default)]
     pub single: bool,
 }
@@ -192,9 +192,9 @@ impl Asks {
         if json.len() > SIZE_MAX { Err(AsksError::TooLarge) } else { Ok(json) }
     }
 
-    /// Whether the app must run as one instance at a time.
-    pub fn is_single(&self) -> bool {
-        self.dirs.iter().any(|dir| dir.single)
+    /// Whether the app must run as one instance at a time, with these grants.
+    pub fn is_single(&self, grants: &Grants) -> bool {
+        self.dirs.iter().any(|dir| dir.single) && grants.dirs.iter().any(|dir| dir.writable)
     }
 
     /// Everything that somebody would have to grant, in words.
@@ -259,8 +259,12 @@ impl Asks {
         }
         for MountAsk { guest, folder } in &self.mounts {
             check_place("mount", guest)?;
-            if guest.matches('/').count() > 1 || RESERVED.contains(&guest.as_str()) {
-                return Err(bad("mount", guest, "is not `/` and one segment, or is a name of the system's"));
+            if guest.matches('/').count() > 1 || guest == MOUNT || RESERVED.contains(&guest.as_str()) {
+                return Err(bad(
+                    "mount",
+                    guest,
+                    "is not `/` and one segment, or is the bundle's own place or the system's",
+                ));
             }
             check_folder("mounted folder", folder)?;
         }
@@ -317,7 +321,7 @@ fn check_place(what: &'static str, path: &str) -> Result<(), AsksError> {
     text(what, path)?;
     let plain = DirGrant::new("/".into(), path, false).is_ok_and(|grant| grant.guest == path);
     if !plain || path == "/" {
-        return Err(bad(what, path, "is not an absolute, plain path, or is the bundle's own place"));
+        return Err(bad(what, path, "is not an absolute, plain path"));
     }
     Ok(())
 }

@@ -1,4 +1,7 @@
 //! A bundle as its app sees it: at `/app`, and at the further places that it asked for.
+//!
+//! A directory that the operator grants at `/app` itself lies over the whole bundle: the app finds its own files there,
+//! as an app does that is served from its source folder. Only what the build added (`.wasgi`) still comes from the bundle.
 
 use std::fs::File;
 use std::io;
@@ -19,11 +22,19 @@ use crate::reply::FilePart;
 /// A file up to this size is read when it is asked for, rather than piece by piece as it is sent.
 const SMALL: u64 = 64 << 10;
 
+/// What a build adds to an author's files, and no directory lies over.
+const ADDED: &str = ".wasgi";
+
 /// The places of a bundle. Empty for an app without one.
 #[derive(Debug, Default)]
 pub struct Mounts {
     bundle: Option<Arc<Unpacked>>,
+    /// Further names of [`MOUNT`], or of folders in it, with those folders.
+    names: Vec<(String, String)>,
+    /// Where the bundle, or a folder of it, is by the app's own wish.
     places: Vec<Place>,
+    /// The directory that is granted at [`MOUNT`], if there is one.
+    over: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -128,6 +139,7 @@ impl Mounts {
     /// [`MountError`].
     pub fn new(bundle: Option<Arc<Unpacked>>, asks: &Asks, dirs: &[DirGrant]) -> Result<Self, MountError> {
         let Some(bundle) = bundle else { return Ok(Self::default()) };
+        let over = dirs.iter().find(|dir| dir.guest == MOUNT).map(|dir| dir.host.clone());
         let own = std::iter::once((MOUNT, ""));
         let asked = asks.mounts.iter().map(|mount| (mount.guest.as_str(), mount.folder.as_str()));
         let mut places = Vec::with_capacity(1 + asks.mounts.len());
@@ -136,15 +148,24 @@ impl Mounts {
                 let (dir, granted) = (dir.host.clone(), dir.guest.clone());
                 return Err(MountError::Granted { guest: guest.into(), dir, granted });
             }
-            let opened = beneath::open_folder(&bundle.files, folder).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-                    MountError::NoFolder { guest: guest.into(), folder: folder.into() }
-                }
-                _ => MountError::Open(error),
-            })?;
-            places.push(Place { guest: guest.into(), folder: folder.into(), opened });
+            let is_under = over.is_some() && folder.is_empty();
+            let (guest, folder) = match is_under {
+                true => (format!("{guest}/{ADDED}"), ADDED),
+                false => (guest.to_owned(), folder),
+            };
+            let opened = match beneath::open_folder(&bundle.files, folder) {
+                Ok(opened) => opened,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory if is_under => continue,
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+                        return Err(MountError::NoFolder { guest, folder: folder.into() });
+                    }
+                    _ => return Err(MountError::Open(error)),
+                },
+            };
+            places.push(Place { guest, folder: folder.into(), opened });
         }
-        Ok(Self { bundle: Some(bundle), places })
+        Ok(Self { bundle: Some(bundle), names: names(asks), places, over })
     }
 
     /// The bundle.
@@ -155,15 +176,15 @@ impl Mounts {
     /// Granted directories in `/app` as they are found by the other names of what they lie in: an app that
     /// remembers itself at `/0` looks for `/app/data` at `/0/data`.
     pub(crate) fn mirrored(&self, dirs: &[DirGrant]) -> Vec<DirGrant> {
-        let in_bundle = dirs.iter().filter_map(|dir| Some((dir, dir.guest.strip_prefix(MOUNT)?.strip_prefix('/')?)));
-        let mirrored = in_bundle.flat_map(|(dir, inside)| {
-            let others = self.places.iter().filter(|place| place.guest != MOUNT);
-            others.filter_map(move |place| {
-                let inside = match place.folder.as_str() {
+        let in_bundle = dirs.iter().filter(|dir| is_within(&dir.guest, MOUNT));
+        let mirrored = in_bundle.flat_map(|dir| {
+            self.names.iter().filter_map(move |(name, folder)| {
+                let inside = &dir.guest[MOUNT.len()..];
+                let inside = match folder.as_str() {
                     "" => inside,
-                    folder => inside.strip_prefix(folder)?.strip_prefix('/')?,
+                    folder => inside.strip_prefix('/')?.strip_prefix(folder).filter(|rest| rest.starts_with('/'))?,
                 };
-                Some(DirGrant { guest: format!("{}/{inside}", place.guest), ..dir.clone() })
+                Some(DirGrant { guest: format!("{name}{inside}"), ..dir.clone() })
             })
         });
         mirrored.collect()
@@ -203,11 +224,16 @@ impl Mounts {
     fn open(&self, path: &str, offset: u64, length: Option<u64>) -> Result<Content, FileRefused> {
         let shown = || crate::text::printable(path, 256);
         let unreadable = |error: io::Error| FileRefused::Unreadable { path: shown(), error: error.to_string() };
-        if self.places.is_empty() {
+        if self.bundle.is_none() {
             return Err(FileRefused::NoBundle(shown()));
         }
-        let (place, inside) = self.find(path).ok_or_else(|| FileRefused::Outside(shown()))?;
-        let file = beneath::open_file(&place.opened, inside).map_err(|error| match error.kind() {
+        let file = match (self.find(path), self.find_over(path)) {
+            (Some((place, inside)), _) => beneath::open_file(&place.opened, inside),
+            // By its path each time, as the guest's own: it may be mounted or replaced meanwhile.
+            (None, Some((over, inside))) => File::open(over).and_then(|over| beneath::open_file(&over, inside)),
+            (None, None) => return Err(FileRefused::Outside(shown())),
+        };
+        let file = file.map_err(|error| match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileRefused::Missing(shown()),
             _ => unreadable(error),
         })?;
@@ -236,13 +262,29 @@ impl Mounts {
     fn find<'p>(&self, path: &'p str) -> Option<(&Place, &'p str)> {
         let place =
             self.places.iter().filter(|place| is_within(path, &place.guest)).max_by_key(|place| place.guest.len())?;
-        let inside = path.get(place.guest.len()..)?.strip_prefix('/')?;
-        name::check(inside).ok().map(|()| (place, inside))
+        Some((place, inside(path, &place.guest)?))
+    }
+
+    /// The directory that lies over the bundle, and the path in it.
+    fn find_over<'p>(&self, path: &'p str) -> Option<(&PathBuf, &'p str)> {
+        let names = self.names.iter().filter(|(_, folder)| folder.is_empty()).map(|(name, _)| name.as_str());
+        let inside = std::iter::once(MOUNT).chain(names).find_map(|name| inside(path, name))?;
+        Some((self.over.as_ref()?, inside))
     }
 }
 
+/// The plain path in `folder` of a file.
+fn inside<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
+    let inside = path.strip_prefix(folder)?.strip_prefix('/')?;
+    name::check(inside).ok().map(|()| inside)
+}
+
+fn names(asks: &Asks) -> Vec<(String, String)> {
+    asks.mounts.iter().map(|mount| (mount.guest.clone(), mount.folder.clone())).collect()
+}
+
 /// Whether a directory may not be granted there beside a place of the bundle. A directory at `/` hides
-/// nothing, since the longest place counts; one in `/app` is meant to lie over the bundle.
+/// nothing, since the longest place counts; one at `/app` or in it is meant to lie over the bundle.
 fn collide(own: &str, granted: &str) -> bool {
-    granted == own || own != MOUNT && is_within(granted, own)
+    own != MOUNT && is_within(granted, own)
 }

@@ -101,8 +101,10 @@ fn asks(app: &App) -> String {
             None => format!("{ask}: granted"),
         })
         .collect();
-    if asks.is_single() {
-        lines.push("to run as one instance at a time: it does".into());
+    if asks.dirs.iter().any(|dir| dir.single) {
+        let is_held = asks.is_single(app.grants());
+        let held = if is_held { "it does" } else { "it does once it is granted a directory to write in" };
+        lines.push(format!("to run as one instance at a time: {held}"));
     }
     lines.extend(asks.statics.iter().map(|ask| format!("static files: {} from {}", ask.url, ask.folder)));
     lines.extend(asks.warm_up.iter().map(|path| format!("a warm-up request: {path}")));

@@ -56,11 +56,6 @@ pub enum GrantError {
     /// An empty host path.
     #[error("the host's directory is empty; write `.` for the current one")]
     NoHost,
-    /// The place of the app's own bundle.
-    #[error(
-        "guest path /app is the place of the app's own files; grant the directory as a folder in it, such as /app/data, or elsewhere, such as /data"
-    )]
-    Bundle,
     /// A guest path that is no plain absolute one.
     #[error("guest path {0:?} is not absolute and plain; start it with `/` and leave out `.`, `..` and `//`")]
     GuestPath(String),
@@ -95,9 +90,6 @@ impl DirGrant {
         let is_plain = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains('\0');
         if !path.is_empty() && !path.split('/').all(is_plain) {
             return Err(refused());
-        }
-        if path == "app" {
-            return Err(GrantError::Bundle);
         }
         Ok(Self { host, guest: format!("/{path}"), writable })
     }

@@ -67,7 +67,7 @@ pub(crate) async fn deploy(
 /// The configuration of an app that may have to run as one instance at a time.
 fn held_to(config: &AppConfig, asks: &Asks) -> AppConfig {
     let mut config = config.clone();
-    if asks.is_single() {
+    if asks.is_single(&config.grants) {
         let warm = config.warm.max;
         tracing::info!(app = %config.name, warm, "it asks to run as one instance at a time, so it does, and none is made in advance");
         config.limits.concurrency_max = 1;

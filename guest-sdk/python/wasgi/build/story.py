@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from wasgi import absent_hashes, absent_ssl, bindings, file, handles, output
-from wasgi.build import heap, zones
+from wasgi.build import databases, heap, zones
 from wasgi.build.closing import close_all
 from wasgi.build.config import BuildError, Config
 from wasgi.build.limits import end_build, explain_limits
@@ -97,8 +97,11 @@ def _build(config: Config, report: dict[str, Any]) -> World:
     application = load(config.app)
     for name in config.imports:
         guarded(f"`imports` under [build] in wasgi.toml: {name}", lambda name=name: __import__(name))
+    databases.watch()
     server = _server(config, application)
     report["warnings"] += warm_all(config, server.serve)
+    databases.watch()
+    report["databases"] = databases.settle()
     server.settle()
     absent_hashes.settle()
     report["warnings"] += [{"message": text, "log": ""} for text in close_all(before)]

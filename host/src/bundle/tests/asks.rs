@@ -24,7 +24,14 @@ fn parse(json: &str) -> Result<Asks, AsksError> {
 fn what_is_written_is_read_again() {
     assert_eq!(Asks::parse(&whole().to_json().unwrap()), Ok(whole()));
     assert_eq!(Asks::default().to_json().unwrap(), br#"{"version":1}"#);
-    assert!(whole().is_single() && !Asks::default().is_single());
+}
+
+#[test]
+fn an_app_is_single_as_soon_as_it_may_change_something() {
+    let granted =
+        |writable| Grants { dirs: vec![DirGrant::new("here".into(), "/any", writable).unwrap()], ..Grants::default() };
+    assert!(whole().is_single(&granted(true)) && !Asks::default().is_single(&granted(true)));
+    assert!(!whole().is_single(&granted(false)) && !whole().is_single(&Grants::default()));
 }
 
 #[test]
@@ -73,7 +80,6 @@ fn what_could_not_be_granted_is_refused() {
         dir("/"),
         dir("/data/"),
         dir("/data/../etc"),
-        dir("/app"),
         mount("/app", ""),
         mount("/", ""),
         mount("0", ""),

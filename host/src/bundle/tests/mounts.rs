@@ -24,7 +24,9 @@ fn mounts(asks: &Asks, dirs: &[DirGrant]) -> Result<(Arc<Mounts>, tempfile::Temp
     let place = tempfile::tempdir().unwrap();
     let store = Store::new(place.path().join("bundles"), Size::from_mib(1));
     let large = vec![b'x'; LARGE];
-    let bundle = pack_contents([("a/b.txt", &b"0123456789"[..]), ("large", &large), ("empty", b"")]).unwrap();
+    let bundle =
+        pack_contents([("a/b.txt", &b"0123456789"[..]), ("large", &large), ("empty", b""), (".wasgi/zone", b"UTC")])
+            .unwrap();
     let max = super::Max { bytes: 1 << 20, files: 10 };
     let unpacked = Arc::new(store.open(bundle.as_bytes(), &max).unwrap());
     Ok((Arc::new(Mounts::new(Some(unpacked), asks, dirs)?), place))
@@ -85,7 +87,7 @@ fn its_places_and_granted_directories_do_not_hide_each_other() {
     assert!(matches!(mounts(&asks(&[("/0", "none")]), &[]), Err(MountError::NoFolder { .. })));
     assert!(matches!(mounts(&asks(&[("/0", "large")]), &[]), Err(MountError::NoFolder { .. })));
     let (whole, _place) = mounts(&mounted, &[dir("/"), dir("/data"), dir("/app/data"), dir("/00")]).unwrap();
-    assert_eq!(whole.handles().iter().map(|dir| dir.guest.as_str()).collect::<Vec<_>>(), ["/app", "/0"]);
+    assert_eq!(guests(&whole.handles()), ["/app", "/0"]);
     assert!(whole.handles().iter().all(|dir| !dir.writable));
 }
 
@@ -95,4 +97,27 @@ fn a_directory_granted_in_the_bundle_is_there_by_each_of_its_names() {
     let (mounts, _place) = mounts(&asks(&[("/0", ""), ("/1", "a")]), &granted).unwrap();
     let mirrored: Vec<_> = mounts.mirrored(&granted).into_iter().map(|dir| (dir.guest, dir.writable)).collect();
     assert_eq!(mirrored, [("/0/data".to_owned(), true), ("/0/a/deep".into(), true), ("/1/deep".into(), true)]);
+}
+
+#[tokio::test]
+async fn a_directory_granted_as_the_bundle_lies_over_it_but_for_what_the_build_added() {
+    let over = tempfile::tempdir().unwrap();
+    std::fs::write(over.path().join("own.txt"), "own").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", over.path().join("link")).unwrap();
+    let granted = [DirGrant::new(over.path().into(), "/app", true).unwrap()];
+    let (mounts, _place) = mounts(&asks(&[("/0", ""), ("/1", "a")]), &granted).unwrap();
+    assert_eq!(guests(&mounts.handles()), ["/app/.wasgi", "/0/.wasgi", "/1"]);
+    assert_eq!(guests(&mounts.mirrored(&granted)), ["/0"]);
+    for path in ["/app/own.txt", "/0/own.txt"] {
+        assert_eq!(bytes(&mounts, path, 0, None).await.unwrap(), b"own");
+    }
+    assert_eq!(bytes(&mounts, "/app/.wasgi/zone", 0, None).await.unwrap(), b"UTC");
+    assert_eq!(bytes(&mounts, "/1/b.txt", 0, Some(1)).await.unwrap(), b"0");
+    for path in ["/app/a/b.txt", "/app/link", "/app/../etc/hostname", "/1/own.txt"] {
+        assert!(bytes(&mounts, path, 0, None).await.is_err(), "{path}");
+    }
+}
+
+fn guests(dirs: &[DirGrant]) -> Vec<&str> {
+    dirs.iter().map(|dir| dir.guest.as_str()).collect()
 }
