@@ -46,6 +46,8 @@ pub struct Context<'a> {
     pub request_id: &'a RequestId,
     /// The name of the app, for `wasgi.app`.
     pub app: &'a str,
+    /// Whether no other instance of the app runs beside this one; then `wsgi.multiprocess` is false.
+    pub single: bool,
     /// Whether the instance may serve other requests too; then `wsgi.run_once` is false.
     pub reused: bool,
     /// The app's own variables (rule 21). What the request says comes before them.
@@ -212,9 +214,9 @@ impl Environ {
         self.push("wsgi.version", "1.0");
         self.push("wsgi.url_scheme", context.scheme.as_str());
         self.push("wsgi.input_terminated", text(true));
-        // An instance serves one request at a time, and others run beside it.
+        // An instance serves one request at a time, and others may run beside it.
         self.push("wsgi.multithread", text(false));
-        self.push("wsgi.multiprocess", text(true));
+        self.push("wsgi.multiprocess", text(!context.single));
         self.push("wsgi.run_once", text(!context.reused));
         self.push("wasgi.request_id", context.request_id.as_str().to_owned());
         self.push("wasgi.app", context.app.to_owned());

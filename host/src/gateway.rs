@@ -208,6 +208,7 @@ fn call(route: &Match<'_, Arc<App>>, input: Input, visit: &mut Visit, connection
         peer: connection.peer,
         request_id: visit.id(),
         app: app.name().as_str(),
+        single: app.is_single(),
         reused: app.reuse() > 1,
         env: app.env(),
     };

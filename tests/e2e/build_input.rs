@@ -71,6 +71,16 @@ fn an_output_that_cannot_be_is_told_before_the_work() {
 }
 
 #[test]
+fn a_source_file_is_not_built_over() {
+    let project = Project::new(&[APP, ("wasgi.toml", "name = 'a'\n")]);
+    for output in ["wasgi.toml", "app.py"] {
+        let command = project.command(&["build", "app:app", "-o", output]);
+        project.refused(command, 73, &["cannot write", output, "not WebAssembly", "name another file"]);
+    }
+    assert_eq!(fs::read_to_string(project.path("app.py")).unwrap(), APP.1);
+}
+
+#[test]
 fn half_a_gigabyte_is_told_with_its_largest_file() {
     let large = |project: &Project| {
         project.write("media/film.mp4", "");

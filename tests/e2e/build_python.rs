@@ -202,6 +202,10 @@ fn an_app_with_a_database_is_served_from_its_own_folder() {
     for count in ["1", "2", "3"] {
         host.get("/visit").expect_text(count);
     }
+    // What a request leaves that is ended while it writes.
+    std::fs::create_dir(project.path("db.sqlite3.lock")).unwrap();
+    let id = host.get("/visit").expect(200).request_id();
+    host.log().wait_with(&[&id, "the lock of db.sqlite3 is removed"]);
     host.get("/late").expect_text("xmlrpc.client");
     project.write("page.txt", "as it is now");
     host.get("/page").expect_text("as it is now");
@@ -270,6 +274,12 @@ fn a_callable_that_is_missing_is_told_with_what_may_have_been_meant() {
 fn what_cannot_be_called_is_told_with_its_type() {
     let named = ["wasgi: 'application' in app.py is a str, which cannot be called"];
     fails(&[("app.py", "application = 'hello'\n")], "app:application", &named);
+}
+
+#[test]
+fn an_app_that_ends_the_interpreter_is_told_by_its_name() {
+    let files = [("app.py", "import os\nos._exit(3)\n")];
+    fails(&files, "app:application", &["importing app:application ended the interpreter", "os._exit"]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Project {
     #[track_caller]
     pub(crate) fn refused(&self, command: Wasgi, code: i32, named: &[&str]) -> Outcome {
         let output = self.path("old.wasm");
-        fs::write(&output, "old").unwrap();
+        fs::write(&output, b"\0asm old").unwrap();
         let outcome = command.finish();
         assert_eq!(outcome.code, Some(code), "{outcome:?}");
         assert_eq!(outcome.stdout, "", "{outcome:?}");
@@ -77,7 +77,7 @@ impl Project {
         for text in ["stack backtrace", "panicked", "Caused by", "wasm backtrace"] {
             assert!(!outcome.stderr.contains(text), "a trace of the tool's own:\n{}", outcome.stderr);
         }
-        assert_eq!(fs::read(&output).unwrap(), b"old");
+        assert_eq!(fs::read(&output).unwrap(), b"\0asm old");
         assert_eq!(names_in(&self.beside("tmp")), [""; 0], "left behind");
         outcome
     }

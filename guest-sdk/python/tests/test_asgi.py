@@ -36,6 +36,22 @@ class Messages(unittest.TestCase):
         self.assertEqual((outcome.status, outcome.headers), ("200 OK", {"content-type": "text/plain"}))
         self.assertEqual((outcome.start.chunks, outcome.returned.value), ([], b"hello"))
 
+    def test_an_error_after_the_response_leaves_it_as_it_is(self):
+        async def application(scope, receive, send):
+            await answer(send, b"an error page", 500, [(b"x-own", b"yes")])
+            raise RuntimeError("raised again for the server's log")
+
+        outcome = ask(serving(application))
+        self.assertEqual((outcome.status, outcome.headers), ("500 Internal Server Error", {"x-own": "yes"}))
+        self.assertEqual(outcome.returned.value, b"an error page")
+
+    def test_an_error_within_the_response_becomes_one(self):
+        async def application(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            raise RuntimeError("no body came")
+
+        self.assertEqual(ask(serving(application)).status, "500 Internal Server Error")
+
     def test_the_scope_tells_the_request(self):
         made = variables("POST", "/caf%C3%A9?a=1", {"Content-Type": "text/plain", "X-Two-Words": "yes"}, b"abc")
         scope = scope_of(FakeRequest(made | {"SCRIPT_NAME": "/mount", "RAW_URI": "/mount/caf%C3%A9?a=1"}), {"n": 1})

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -19,12 +19,26 @@ pub(super) fn check(path: Option<&Path>) -> Result<(), BuildError> {
         if path.file_name().is_none() || path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(refused(io::Error::other("it is not the name of a file")));
         }
+        // Nobody means to build over a source file.
+        if is_something_else(path).map_err(refused)? {
+            return Err(refused(io::Error::other("what is there is not WebAssembly; name another file, or remove it")));
+        }
         // A device that is replaced would be missing to the whole machine.
         if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
             return Err(refused(io::Error::other("something else than a file is there")));
         }
     }
     beside(path.unwrap_or(Path::new("any"))).map(drop).map_err(refused)
+}
+
+/// Whether a file is there that no build has made.
+fn is_something_else(path: &Path) -> io::Result<bool> {
+    if !fs::metadata(path).is_ok_and(|there| there.is_file() && there.len() > 0) {
+        return Ok(false);
+    }
+    let mut start = [0; 4];
+    let whole = fs::File::open(path)?.read_exact(&mut start);
+    Ok(whole.is_err() || start != *b"\0asm")
 }
 
 /// Replaces `path`: a host that serves it finds the old file or the new one, never a part.

@@ -27,6 +27,7 @@ fn built(request: &Parts, change: impl FnOnce(&mut Context<'_>)) -> Environ {
         peer: Endpoint::Tcp("192.0.2.7:55555".parse().unwrap()),
         request_id: &request_id,
         app: "shop",
+        single: false,
         reused: false,
         env: &env,
     };
@@ -254,6 +255,7 @@ fn peers_are_told_without_brackets_and_without_a_lie() {
 #[test]
 fn an_instance_that_serves_more_requests_does_not_run_once() {
     assert_has(&built(&request("/", &[]), |context| context.reused = true), &[("wsgi.run_once", "false")]);
+    assert_has(&built(&request("/", &[]), |context| context.single = true), &[("wsgi.multiprocess", "false")]);
 }
 
 #[test]
@@ -279,6 +281,7 @@ fn the_deployers_variables_are_there_but_never_pass_for_the_requests() {
         peer: Endpoint::Unix,
         request_id: &request_id,
         app: "shop",
+        single: false,
         reused: false,
         env: &env,
     };

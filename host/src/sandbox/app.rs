@@ -107,6 +107,11 @@ impl App {
         &self.terms.grants
     }
 
+    /// Whether it runs as one instance at a time, as it asks.
+    pub fn is_single(&self) -> bool {
+        self.asks.is_single(self.grants())
+    }
+
     /// Requests that one instance serves, at most.
     pub fn reuse(&self) -> u32 {
         self.reuse

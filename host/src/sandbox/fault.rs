@@ -31,8 +31,8 @@ pub enum Fault {
     /// The guest broke the rules of the gateway interface.
     #[error(transparent)]
     Misuse(#[from] Misuse),
-    /// The client left before there was a head: nobody is there to be answered.
-    #[error("the client left before the response began")]
+    /// The client left, and the guest gave up: nobody is there to be answered.
+    #[error("the client left before its response was whole")]
     ClientLeft,
     /// The host could not read back the request body that it had spooled.
     #[error("the spooled request body cannot be read back, so the guest was stopped: {0}; check the disk of spool-dir")]

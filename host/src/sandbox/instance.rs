@@ -257,8 +257,9 @@ impl Instance {
             }
             Err(fault) => {
                 request.outlet.end(Err(Cut));
-                // Its reads and writes said `closed`: giving up without a head is what it should do.
-                let excused = request.client.has_left() && matches!(fault, Fault::Misuse(Misuse::NoHead(_)));
+                // Its reads and writes said `closed`: giving up is what it should do, and SDKs do so by a trap.
+                let gave_up = matches!(fault, Fault::Misuse(Misuse::NoHead(_)) | Fault::Trap { .. });
+                let excused = request.client.has_left() && gave_up;
                 Err(if excused { Fault::ClientLeft } else { fault })
             }
         }

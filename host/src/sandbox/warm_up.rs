@@ -59,6 +59,7 @@ impl WarmUp {
             peer: Endpoint::Unix,
             request_id: &RequestId::generate(),
             app: app.name().as_str(),
+            single: app.is_single(),
             reused: app.reuse() > 1,
             env: &self.env,
         };

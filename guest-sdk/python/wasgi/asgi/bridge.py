@@ -9,6 +9,7 @@ from wasgi.asgi.lifespan import Lifespan
 from wasgi.asgi.loop import Loop
 from wasgi.asgi.scope import scope_of
 from wasgi.errors import error_stream
+from wasgi.faults import traceback_of
 from wasgi.response import Aborted, Response
 
 Message = MutableMapping[str, Any]
@@ -69,10 +70,13 @@ class Bridge:
         exchange.task = task
         try:
             self._loop.run_until_complete(task)
-        except BaseException:
+        except BaseException as error:
             if task.done() and not task.cancelled():
                 task.exception()  # it is told to us; asyncio need not tell it again
-            raise
+            if isinstance(error, Aborted) or not exchange.is_complete():
+                raise
+            # Frameworks raise again what they have made a page of, and a background task is not the response.
+            error_stream.write(traceback_of(error))
         left = len(asyncio.all_tasks(self._loop) - before - {task})
         if left:
             error_stream.write(

@@ -60,6 +60,10 @@ class Exchange:
         else:
             raise RuntimeError(f"the message {kind!r} is not known: an app of wasgi answers HTTP only")
 
+    def is_complete(self) -> bool:
+        """Whether the application has sent all of its response."""
+        return self._ended
+
     def body(self) -> Any:
         """What the exported function returns, once the application has."""
         if not self._started:

@@ -9,7 +9,7 @@ CODECS = (
 ).split()
 
 MODULES = (
-    "_strptime base64 bisect calendar collections.abc contextlib contextvars copy csv datetime decimal "
+    "_colorize _strptime _suggestions base64 bisect calendar collections.abc contextlib contextvars copy csv datetime decimal "
     "email.encoders email.header email.message email.mime.multipart email.mime.text email.parser email.policy "
     "email.utils fractions functools gettext glob gzip hashlib heapq hmac html html.entities html.parser http "
     "http.cookies importlib.metadata importlib.resources inspect io ipaddress itertools json linecache locale logging "

@@ -48,6 +48,7 @@ class World:
 
     def _first(self, request: Any, start: Any) -> Any:
         handles.restore()
+        databases.begin(request)
         self._sleeper.wake()
         self.application = self._serve
         return self._serve(request, start)
@@ -72,8 +73,7 @@ def build() -> Any:
         raise BuildError(report["error"]) from None
     finally:
         report["output"] = log.text()
-        with open(f"{DESK}/report.json", "w", encoding="utf-8") as target:
-            json.dump(report, target)
+        _write(report)
         output.restore()
         error_stream.sink = bindings.write_errors
     handles.lend()
@@ -84,6 +84,21 @@ def build() -> Any:
     return lambda: world
 
 
+def _write(report: dict[str, Any]) -> None:
+    with open(f"{DESK}/report.json", "w", encoding="utf-8") as target:
+        json.dump(report, target)
+
+
+def _foresee(doing: str) -> None:
+    """Should the interpreter end now, this is what the author is told: no report would follow."""
+    _write(
+        {
+            "error": f"{doing} ended the interpreter: look there for os._exit, os.abort, or calls nested too deep, and take "
+            "them out"
+        }
+    )
+
+
 def _build(config: Config, report: dict[str, Any]) -> World:
     sleeper = Sleeper()
     missing = Missing()
@@ -92,15 +107,16 @@ def _build(config: Config, report: dict[str, Any]) -> World:
     preload()
     sleeper.watch()
     explain_limits()
+    databases.watch()
     sys.meta_path.append(missing)
     read = _watch_environ()
+    _foresee(f"importing {config.app}")
     application = load(config.app)
     for name in config.imports:
         guarded(f"`imports` under [build] in wasgi.toml: {name}", lambda name=name: __import__(name))
-    databases.watch()
     server = _server(config, application)
+    _foresee(f"warming up {config.app} ({', '.join(config.warm_up)})")
     report["warnings"] += warm_all(config, server.serve)
-    databases.watch()
     report["databases"] = databases.settle()
     server.settle()
     absent_hashes.settle()
