@@ -43,6 +43,7 @@ pub fn environ(data: &[u8]) {
             peer: endpoint,
             request_id: &id,
             app: "app",
+            single: false,
             reused: false,
             env: &ENV,
         };
