@@ -104,11 +104,18 @@ struct Entry {
     swept: u64,
     /// What those behind had run when it last let them pass.
     passed: Option<u64>,
-    queue: VecDeque<Ticket>,
+    queue: VecDeque<Waiting>,
     /// Permits of its requests.
     out: usize,
     seen: Nanos,
     is_present: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    ticket: Ticket,
+    /// How often it has let others pass before this turn already.
+    passes: u32,
 }
 
 #[derive(Debug)]
@@ -215,7 +222,7 @@ impl Policy {
         if !entry.is_here() {
             entry.lift(self.clock.saturating_sub(entry.cost(GATE_CREDIT)));
         }
-        entry.queue.push_back(ticket);
+        entry.queue.push_back(Waiting { ticket, passes: 0 });
         self.waiting += 1;
         ticket
     }
@@ -237,7 +244,7 @@ impl Policy {
             if let Some(front) = entry.queue.front() {
                 // Turns under way are not charged yet, but must count.
                 let under_way = entry.cost(SLICE).saturating_mul(entry.out as u64);
-                let rank = (entry.virtual_time.saturating_add(under_way), *front, tenant);
+                let rank = (entry.virtual_time.saturating_add(under_way), front.ticket, tenant);
                 best = Some(best.map_or(rank, |best| rank.min(best)));
             }
         }
@@ -247,9 +254,9 @@ impl Policy {
         if self.out >= self.permits(all_here) {
             return None;
         }
-        let (_, ticket, tenant) = best?;
+        let (_, _, tenant) = best?;
         let entry = &mut self.entries[tenant];
-        entry.queue.pop_front();
+        let Waiting { ticket, passes } = entry.queue.pop_front()?;
         if self.workers == 1 {
             // Nothing else ran during the last turn, so others may pass before each.
             entry.passed = None;
@@ -257,7 +264,7 @@ impl Policy {
         entry.out += 1;
         self.waiting -= 1;
         self.out += 1;
-        self.called.push(Call { ticket, tenant, since: now, passes: 0 });
+        self.called.push(Call { ticket, tenant, since: now, passes });
         Some(ticket)
     }
 
@@ -291,10 +298,10 @@ impl Policy {
             return Start::Go;
         };
         if is_preceded {
-            self.called.swap_remove(index);
+            let passes = self.called.swap_remove(index).passes + 1;
             self.take_back(tenant);
             let queue = &mut self.entries[tenant].queue;
-            queue.insert(queue.partition_point(|other| *other < ticket), ticket);
+            queue.insert(queue.partition_point(|other| other.ticket < ticket), Waiting { ticket, passes });
             self.waiting += 1;
             return Start::Back;
         }
@@ -335,7 +342,7 @@ impl Policy {
         if let Some(index) = self.called.iter().position(|call| call.ticket == ticket) {
             self.called.swap_remove(index);
             self.take_back(tenant);
-        } else if let Ok(index) = self.entries[tenant].queue.binary_search(&ticket) {
+        } else if let Ok(index) = self.entries[tenant].queue.binary_search_by_key(&ticket, |waiting| waiting.ticket) {
             self.entries[tenant].queue.remove(index);
             self.waiting -= 1;
         }

@@ -366,6 +366,29 @@ fn with_more_workers_they_pass_first_only_where_cores_are_short() {
 }
 
 #[test]
+fn who_goes_back_to_the_queue_does_not_let_others_pass_anew() {
+    let mut policy = Policy::new(4);
+    let (busy, other, mut next) = ahead(&mut policy);
+    for _ in 0..20 {
+        while policy.start(next, 0) != Start::Go {}
+        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+        next = policy.wait(busy.id, 0);
+        assert_eq!(policy.call(0), Some(next));
+    }
+    for _ in 0..PASSES_OF_CORES_MAX {
+        other.charge(SLICE / 100);
+        let behind = policy.wait(other.id, 0);
+        assert_eq!(policy.start(next, 0), Start::Back);
+        // With workers enough both are called, and the other has its turn.
+        while policy.call(0).is_some() {}
+        assert_eq!(policy.start(behind, 0), Start::Go);
+        policy.finish(other.id, Took::default());
+    }
+    other.charge(SLICE / 100);
+    assert_eq!(policy.start(next, 0), Start::Go);
+}
+
+#[test]
 fn those_who_go_back_to_the_queue_can_leave_it() {
     let mut policy = Policy::new(3);
     let (busy, other, mut first) = ahead(&mut policy);
