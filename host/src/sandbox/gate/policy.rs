@@ -57,6 +57,11 @@ pub(super) const PASSES_MAX: u32 = 32;
 /// The same where each time takes a millisecond.
 pub(super) const PASSES_OF_CORES_MAX: u32 = 4;
 
+/// How far before another a tenant must have run to leave it a core, in virtual nanoseconds. Many tenants of short
+/// requests have all run about the same, and one of them is demoted now and then because it lost its core: it owes nothing.
+/// Less than what a tenant that comes to the gate has as credit.
+const LEAD: u64 = 2 * SLICE;
+
 /// The window that a moment lies in.
 pub(super) fn window(now: Nanos) -> u64 {
     now >> WINDOW_BITS
@@ -287,12 +292,12 @@ impl Policy {
     pub(super) fn start(&mut self, ticket: Ticket, now: Nanos) -> Start {
         let Some(index) = self.called.iter().position(|call| call.ticket == ticket) else { return Start::Lost };
         let tenant = self.called[index].tenant;
-        let passes_max = match self.workers {
-            1 => PASSES_MAX,
-            _ if self.squeeze > SQUEEZED => PASSES_OF_CORES_MAX,
-            _ => 0,
+        let (passes_max, lead) = match self.workers {
+            1 => (PASSES_MAX, 0),
+            _ if self.squeeze > SQUEEZED => (PASSES_OF_CORES_MAX, LEAD),
+            _ => (0, 0),
         };
-        let behind = if self.called[index].passes < passes_max { self.behind(tenant) } else { None };
+        let behind = if self.called[index].passes < passes_max { self.behind(tenant, lead) } else { None };
         let Some((run, is_preceded)) = behind.filter(|(run, _)| self.entries[tenant].passed != Some(*run)) else {
             self.called.swap_remove(index);
             return Start::Go;
@@ -311,10 +316,11 @@ impl Policy {
         Start::Again
     }
 
-    /// What the tenants that are behind this one have run, and whether one of them waits; none if there are none.
-    fn behind(&mut self, tenant: usize) -> Option<(u64, bool)> {
+    /// What the tenants that are behind this one by more than `lead` have run, and whether one of them waits; none if
+    /// there are none.
+    fn behind(&mut self, tenant: usize, lead: u64) -> Option<(u64, bool)> {
         self.entries[tenant].sync();
-        let mine = self.entries[tenant].virtual_time;
+        let mine = self.entries[tenant].virtual_time.saturating_sub(lead);
         let mut behind = None;
         for &other in self.present.iter().filter(|other| **other != tenant) {
             let entry = &mut self.entries[other];

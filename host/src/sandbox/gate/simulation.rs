@@ -366,6 +366,27 @@ fn with_more_workers_they_pass_first_only_where_cores_are_short() {
 }
 
 #[test]
+fn among_tenants_that_have_run_about_the_same_nobody_leaves_a_core_to_another() {
+    let mut policy = Policy::new(4);
+    let (busy, _, mut next) = ahead(&mut policy);
+    for _ in 0..20 {
+        while policy.start(next, 0) != Start::Go {}
+        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+        next = policy.wait(busy.id, 0);
+        assert_eq!(policy.call(0), Some(next));
+    }
+    policy.leave(next, busy.id);
+    let (unlucky, other) = (enrol(&mut policy, 100), enrol(&mut policy, 100));
+    policy.see(other.id, SECOND);
+    policy.see(unlucky.id, SECOND);
+    unlucky.charge(SLICE);
+    other.charge(SLICE / 100);
+    let ticket = policy.wait(unlucky.id, SECOND);
+    assert_eq!(policy.call(SECOND), Some(ticket));
+    assert_eq!(policy.start(ticket, SECOND), Start::Go);
+}
+
+#[test]
 fn who_goes_back_to_the_queue_does_not_let_others_pass_anew() {
     let mut policy = Policy::new(4);
     let (busy, other, mut next) = ahead(&mut policy);
