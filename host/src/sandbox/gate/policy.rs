@@ -5,7 +5,8 @@
 //! Cheng, 1996): over time each gets CPU by its weight. Within a tenant requests take turns.
 //!
 //! A tenant that comes back after a pause is lifted to the virtual time of those at the gate, less a
-//! small credit: it goes first, but not for as long as it was away.
+//! small credit: it goes first, but not for as long as it was away. At the gate the credit is smaller than
+//! elsewhere, so it counts there alone: else whoever came to it would be before all who did not.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -103,6 +104,8 @@ pub(super) struct Policy {
 struct Entry {
     tenant: Arc<Tenant>,
     virtual_time: u64,
+    /// The same among those at the gate, where it orders them.
+    at_gate: u64,
     /// What of the tenant's run time is in `virtual_time`.
     synced: u64,
     /// The same at the last sweep.
@@ -153,12 +156,15 @@ impl Entry {
     /// Counts what was charged since the last time.
     fn sync(&mut self) {
         let run = self.tenant.run();
-        self.virtual_time += self.cost(run - self.synced);
+        let cost = self.cost(run - self.synced);
+        self.virtual_time += cost;
+        self.at_gate += cost;
         self.synced = run;
     }
 
     fn lift(&mut self, virtual_time: u64) {
         self.virtual_time = self.virtual_time.max(virtual_time);
+        self.at_gate = self.at_gate.max(virtual_time);
     }
 
     /// Virtual time of a stretch of run time.
@@ -190,6 +196,7 @@ impl Policy {
         self.entries.push(Entry {
             tenant: Arc::clone(&tenant),
             virtual_time: self.clock,
+            at_gate: self.clock,
             synced: 0,
             swept: 0,
             passed: None,
@@ -225,7 +232,7 @@ impl Policy {
         let ticket = Ticket(self.tickets);
         let entry = &mut self.entries[tenant];
         if !entry.is_here() {
-            entry.lift(self.clock.saturating_sub(entry.cost(GATE_CREDIT)));
+            entry.at_gate = entry.at_gate.max(self.clock.saturating_sub(entry.cost(GATE_CREDIT)));
         }
         entry.queue.push_back(Waiting { ticket, passes: 0 });
         self.waiting += 1;
@@ -245,11 +252,11 @@ impl Policy {
                 all_here = false;
                 continue;
             }
-            least = least.min(entry.virtual_time);
+            least = least.min(entry.at_gate);
             if let Some(front) = entry.queue.front() {
                 // Turns under way are not charged yet, but must count.
                 let under_way = entry.cost(SLICE).saturating_mul(entry.out as u64);
-                let rank = (entry.virtual_time.saturating_add(under_way), front.ticket, tenant);
+                let rank = (entry.at_gate.saturating_add(under_way), front.ticket, tenant);
                 best = Some(best.map_or(rank, |best| rank.min(best)));
             }
         }
@@ -320,12 +327,14 @@ impl Policy {
     /// there are none.
     fn behind(&mut self, tenant: usize, lead: u64) -> Option<(u64, bool)> {
         self.entries[tenant].sync();
-        let mine = self.entries[tenant].virtual_time.saturating_sub(lead);
+        let Entry { virtual_time, at_gate, .. } = self.entries[tenant];
         let mut behind = None;
         for &other in self.present.iter().filter(|other| **other != tenant) {
             let entry = &mut self.entries[other];
             entry.sync();
-            if entry.virtual_time < mine {
+            let (theirs, mine) =
+                if entry.is_here() { (entry.at_gate, at_gate) } else { (entry.virtual_time, virtual_time) };
+            if theirs.saturating_add(lead) < mine {
                 let (run, is_preceded) = behind.unwrap_or((0_u64, false));
                 behind = Some((run.wrapping_add(entry.synced), is_preceded || !entry.queue.is_empty()));
             }
@@ -378,9 +387,10 @@ impl Policy {
                 entry.tenant.ahead.store(false, Ordering::Relaxed);
                 return false;
             }
-            least = least.min(entry.virtual_time);
             if entry.is_here() {
-                least_here = least_here.min(entry.virtual_time);
+                least_here = least_here.min(entry.at_gate);
+            } else {
+                least = least.min(entry.virtual_time);
             }
             true
         });
@@ -392,7 +402,8 @@ impl Policy {
         let is_busy = self.waiting > 0 || used.saturating_mul(2) > elapsed.saturating_mul(self.workers as u64);
         for &tenant in &self.present {
             let entry = &self.entries[tenant];
-            let ahead = is_busy && entry.virtual_time > least.saturating_add(SLACK);
+            let is_ahead = |mine: u64, least: u64| mine > least.saturating_add(SLACK);
+            let ahead = is_busy && (is_ahead(entry.virtual_time, least) || is_ahead(entry.at_gate, least_here));
             entry.tenant.ahead.store(ahead, Ordering::Relaxed);
         }
         while let Some(index) = self.called.iter().position(|call| now.saturating_sub(call.since) > LAPSE) {

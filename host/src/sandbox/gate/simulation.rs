@@ -387,6 +387,28 @@ fn among_tenants_that_have_run_about_the_same_nobody_leaves_a_core_to_another() 
 }
 
 #[test]
+fn who_was_at_the_gate_once_is_not_ahead_of_those_who_were_not() {
+    let mut policy = Policy::new(2);
+    let (busy, demoted, other) = (enrol(&mut policy, 100), enrol(&mut policy, 100), enrol(&mut policy, 100));
+    let mut now = 0;
+    let mut step = |policy: &mut Policy| {
+        now += 5 * SLICE;
+        busy.charge(9 * SLICE);
+        [&busy, &demoted, &other].iter().for_each(|tenant| policy.see(tenant.id, now));
+        let ticket = policy.wait(demoted.id, now);
+        assert_eq!(policy.call(now), Some(ticket));
+        assert_eq!(policy.start(ticket, now), Start::Go);
+        demoted.charge(SLICE / 100);
+        policy.finish(demoted.id, Took::default());
+    };
+    for _ in 0..100 {
+        step(&mut policy);
+        assert!(!demoted.ahead.load(std::sync::atomic::Ordering::Relaxed));
+    }
+    assert!(busy.ahead.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+#[test]
 fn who_goes_back_to_the_queue_does_not_let_others_pass_anew() {
     let mut policy = Policy::new(4);
     let (busy, other, mut next) = ahead(&mut policy);
