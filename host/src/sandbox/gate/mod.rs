@@ -117,7 +117,7 @@ impl Gate {
         let wait = |policy: &mut Policy, now| {
             // In one step, so that it competes for the permit that it gives back.
             if let Some(took) = had {
-                policy.finish(tenant.id, took);
+                policy.finish(tenant.id, took, now);
             }
             policy.wait(tenant.id, now)
         };
@@ -159,7 +159,7 @@ impl Gate {
     }
 
     fn finish(&self, tenant: &Tenant, took: Took) {
-        self.change(|policy, _| policy.finish(tenant.id, took), |_, ()| {});
+        self.change(|policy, now| policy.finish(tenant.id, took, now), |_, ()| {});
     }
 
     /// A request that waits, or was called, gives up.

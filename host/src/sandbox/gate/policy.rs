@@ -6,7 +6,8 @@
 //!
 //! A tenant that comes back after a pause is lifted to the virtual time of those at the gate, less a
 //! small credit: it goes first, but not for as long as it was away. At the gate the credit is smaller than
-//! elsewhere, so it counts there alone: else whoever came to it would be before all who did not.
+//! elsewhere, so what a tenant is lifted by to come there counts for as long as it stays: else whoever was there
+//! once would be before all who were not.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -104,8 +105,10 @@ pub(super) struct Policy {
 struct Entry {
     tenant: Arc<Tenant>,
     virtual_time: u64,
-    /// The same among those at the gate, where it orders them.
-    at_gate: u64,
+    /// What is added to it at the gate, until the tenant leaves.
+    lifted: u64,
+    /// When its last turn ended.
+    ended: Nanos,
     /// What of the tenant's run time is in `virtual_time`.
     synced: u64,
     /// The same at the last sweep.
@@ -153,18 +156,20 @@ impl Entry {
         self.out > 0 || !self.queue.is_empty()
     }
 
+    /// Its virtual time among those at the gate.
+    fn at_gate(&self) -> u64 {
+        self.virtual_time.saturating_add(self.lifted)
+    }
+
     /// Counts what was charged since the last time.
     fn sync(&mut self) {
         let run = self.tenant.run();
-        let cost = self.cost(run - self.synced);
-        self.virtual_time += cost;
-        self.at_gate += cost;
+        self.virtual_time += self.cost(run - self.synced);
         self.synced = run;
     }
 
     fn lift(&mut self, virtual_time: u64) {
         self.virtual_time = self.virtual_time.max(virtual_time);
-        self.at_gate = self.at_gate.max(virtual_time);
     }
 
     /// Virtual time of a stretch of run time.
@@ -196,7 +201,8 @@ impl Policy {
         self.entries.push(Entry {
             tenant: Arc::clone(&tenant),
             virtual_time: self.clock,
-            at_gate: self.clock,
+            lifted: 0,
+            ended: 0,
             synced: 0,
             swept: 0,
             passed: None,
@@ -232,7 +238,9 @@ impl Policy {
         let ticket = Ticket(self.tickets);
         let entry = &mut self.entries[tenant];
         if !entry.is_here() {
-            entry.at_gate = entry.at_gate.max(self.clock.saturating_sub(entry.cost(GATE_CREDIT)));
+            let lifted = self.clock.saturating_sub(entry.cost(GATE_CREDIT)).saturating_sub(entry.virtual_time);
+            // Whose turn has ended just now has not left.
+            entry.lifted = if entry.ended == now { entry.lifted.max(lifted) } else { lifted };
         }
         entry.queue.push_back(Waiting { ticket, passes: 0 });
         self.waiting += 1;
@@ -252,11 +260,11 @@ impl Policy {
                 all_here = false;
                 continue;
             }
-            least = least.min(entry.at_gate);
+            least = least.min(entry.at_gate());
             if let Some(front) = entry.queue.front() {
                 // Turns under way are not charged yet, but must count.
                 let under_way = entry.cost(SLICE).saturating_mul(entry.out as u64);
-                let rank = (entry.at_gate.saturating_add(under_way), front.ticket, tenant);
+                let rank = (entry.at_gate().saturating_add(under_way), front.ticket, tenant);
                 best = Some(best.map_or(rank, |best| rank.min(best)));
             }
         }
@@ -327,13 +335,13 @@ impl Policy {
     /// there are none.
     fn behind(&mut self, tenant: usize, lead: u64) -> Option<(u64, bool)> {
         self.entries[tenant].sync();
-        let Entry { virtual_time, at_gate, .. } = self.entries[tenant];
+        let (virtual_time, at_gate) = (self.entries[tenant].virtual_time, self.entries[tenant].at_gate());
         let mut behind = None;
         for &other in self.present.iter().filter(|other| **other != tenant) {
             let entry = &mut self.entries[other];
             entry.sync();
             let (theirs, mine) =
-                if entry.is_here() { (entry.at_gate, at_gate) } else { (entry.virtual_time, virtual_time) };
+                if entry.is_here() { (entry.at_gate(), at_gate) } else { (entry.virtual_time, virtual_time) };
             if theirs.saturating_add(lead) < mine {
                 let (run, is_preceded) = behind.unwrap_or((0_u64, false));
                 behind = Some((run.wrapping_add(entry.synced), is_preceded || !entry.queue.is_empty()));
@@ -343,8 +351,9 @@ impl Policy {
     }
 
     /// A turn has ended.
-    pub(super) fn finish(&mut self, tenant: usize, took: Took) {
+    pub(super) fn finish(&mut self, tenant: usize, took: Took, now: Nanos) {
         self.take_back(tenant);
+        self.entries[tenant].ended = now;
         // What is shorter tells nothing.
         if took.wall >= SLICE / 4 {
             let lost = took.wall.saturating_sub(took.cpu) * 1024 / took.wall;
@@ -388,7 +397,7 @@ impl Policy {
                 return false;
             }
             if entry.is_here() {
-                least_here = least_here.min(entry.at_gate);
+                least_here = least_here.min(entry.at_gate());
             } else {
                 least = least.min(entry.virtual_time);
             }
@@ -403,7 +412,7 @@ impl Policy {
         for &tenant in &self.present {
             let entry = &self.entries[tenant];
             let is_ahead = |mine: u64, least: u64| mine > least.saturating_add(SLACK);
-            let ahead = is_busy && (is_ahead(entry.virtual_time, least) || is_ahead(entry.at_gate, least_here));
+            let ahead = is_busy && (is_ahead(entry.virtual_time, least) || is_ahead(entry.at_gate(), least_here));
             entry.tenant.ahead.store(ahead, Ordering::Relaxed);
         }
         while let Some(index) = self.called.iter().position(|call| now.saturating_sub(call.since) > LAPSE) {

@@ -55,7 +55,7 @@ impl World {
         let (end, slice, tenant) = self.turns.swap_remove(next);
         self.now = end;
         self.tenants[tenant].charge(slice);
-        self.policy.finish(tenant, Took::default());
+        self.policy.finish(tenant, Took::default(), self.now);
         self.wait(tenant);
         (tenant, slice)
     }
@@ -170,7 +170,7 @@ proptest! {
                 5 if !running.is_empty() => {
                     let tenant = running.swap_remove(index.index(running.len()));
                     tenants[tenant].charge(time.min(SLICE));
-                    policy.finish(tenant, Took::default());
+                    policy.finish(tenant, Took::default(), now);
                 }
                 6 if !queued.is_empty() => {
                     let (ticket, tenant) = queued.swap_remove(index.index(queued.len()));
@@ -193,7 +193,7 @@ proptest! {
             prop_assert!(out <= workers);
             prop_assert!(queued.is_empty() || out >= (workers - 1).max(1), "somebody waits beside a free permit");
         }
-        running.into_iter().for_each(|tenant| policy.finish(tenant, Took::default()));
+        running.into_iter().for_each(|tenant| policy.finish(tenant, Took::default(), now));
         called.into_iter().chain(queued).for_each(|(ticket, tenant)| policy.leave(ticket, tenant));
         prop_assert_eq!(policy.counts(), (0, 0));
     }
@@ -257,9 +257,9 @@ fn a_lone_tenant_has_all_cores_and_makes_room_when_another_comes() {
     }
     assert!(policy.call(0).is_some() && policy.call(0).is_some() && policy.call(0).is_none());
     policy.see(other.id, 0);
-    policy.finish(busy.id, Took::default());
+    policy.finish(busy.id, Took::default(), 0);
     assert_eq!(policy.call(0), None, "one core is kept for the other");
-    policy.finish(busy.id, Took::default());
+    policy.finish(busy.id, Took::default(), 0);
     assert!(policy.call(0).is_some());
     policy.wait(other.id, 0);
     assert!(policy.call(0).is_some(), "both are at the gate: nobody needs the core that is kept");
@@ -321,7 +321,7 @@ fn with_one_worker_short_requests_of_who_is_behind_pass_first() {
     other.charge(SLICE);
     assert_eq!(policy.start(ticket, 0), Start::Again, "it ran once more");
     assert_eq!(policy.start(ticket, 0), Start::Go, "it did not");
-    policy.finish(busy.id, Took::default());
+    policy.finish(busy.id, Took::default(), 0);
     other.charge(2 * SECOND);
     let ticket = policy.wait(busy.id, 0);
     assert_eq!(policy.call(0), Some(ticket));
@@ -335,7 +335,7 @@ fn among_many_who_are_behind_a_request_that_is_called_comes_to_its_turn() {
         let (busy, other, mut next) = ahead(&mut policy);
         for _ in 0..20 {
             while policy.start(next, 0) != Start::Go {}
-            policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+            policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE }, 0);
             next = policy.wait(busy.id, 0);
             assert_eq!(policy.call(0), Some(next));
         }
@@ -356,7 +356,7 @@ fn with_more_workers_they_pass_first_only_where_cores_are_short() {
         let mut next = ticket;
         for _ in 0..20 {
             while policy.start(next, 0) != Start::Go {}
-            policy.finish(busy.id, Took { wall, cpu: SLICE });
+            policy.finish(busy.id, Took { wall, cpu: SLICE }, 0);
             next = policy.wait(busy.id, 0);
             assert_eq!(policy.call(0), Some(next));
         }
@@ -371,7 +371,7 @@ fn among_tenants_that_have_run_about_the_same_nobody_leaves_a_core_to_another() 
     let (busy, _, mut next) = ahead(&mut policy);
     for _ in 0..20 {
         while policy.start(next, 0) != Start::Go {}
-        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE }, 0);
         next = policy.wait(busy.id, 0);
         assert_eq!(policy.call(0), Some(next));
     }
@@ -399,7 +399,7 @@ fn who_was_at_the_gate_once_is_not_ahead_of_those_who_were_not() {
         assert_eq!(policy.call(now), Some(ticket));
         assert_eq!(policy.start(ticket, now), Start::Go);
         demoted.charge(SLICE / 100);
-        policy.finish(demoted.id, Took::default());
+        policy.finish(demoted.id, Took::default(), now);
     };
     for _ in 0..100 {
         step(&mut policy);
@@ -414,7 +414,7 @@ fn who_goes_back_to_the_queue_does_not_let_others_pass_anew() {
     let (busy, other, mut next) = ahead(&mut policy);
     for _ in 0..20 {
         while policy.start(next, 0) != Start::Go {}
-        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE }, 0);
         next = policy.wait(busy.id, 0);
         assert_eq!(policy.call(0), Some(next));
     }
@@ -425,7 +425,7 @@ fn who_goes_back_to_the_queue_does_not_let_others_pass_anew() {
         // With workers enough both are called, and the other has its turn.
         while policy.call(0).is_some() {}
         assert_eq!(policy.start(behind, 0), Start::Go);
-        policy.finish(other.id, Took::default());
+        policy.finish(other.id, Took::default(), 0);
     }
     other.charge(SLICE / 100);
     assert_eq!(policy.start(next, 0), Start::Go);
@@ -437,7 +437,7 @@ fn those_who_go_back_to_the_queue_can_leave_it() {
     let (busy, other, mut first) = ahead(&mut policy);
     for _ in 0..20 {
         while policy.start(first, 0) != Start::Go {}
-        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE });
+        policy.finish(busy.id, Took { wall: 2 * SLICE, cpu: SLICE }, 0);
         first = policy.wait(busy.id, 0);
         assert_eq!(policy.call(0), Some(first));
     }
