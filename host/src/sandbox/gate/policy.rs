@@ -396,10 +396,9 @@ impl Policy {
                 entry.tenant.ahead.store(false, Ordering::Relaxed);
                 return false;
             }
+            least = least.min(entry.virtual_time);
             if entry.is_here() {
                 least_here = least_here.min(entry.at_gate());
-            } else {
-                least = least.min(entry.virtual_time);
             }
             true
         });
@@ -411,8 +410,7 @@ impl Policy {
         let is_busy = self.waiting > 0 || used.saturating_mul(2) > elapsed.saturating_mul(self.workers as u64);
         for &tenant in &self.present {
             let entry = &self.entries[tenant];
-            let is_ahead = |mine: u64, least: u64| mine > least.saturating_add(SLACK);
-            let ahead = is_busy && (is_ahead(entry.virtual_time, least) || is_ahead(entry.at_gate(), least_here));
+            let ahead = is_busy && entry.virtual_time > least.saturating_add(SLACK);
             entry.tenant.ahead.store(ahead, Ordering::Relaxed);
         }
         while let Some(index) = self.called.iter().position(|call| now.saturating_sub(call.since) > LAPSE) {
