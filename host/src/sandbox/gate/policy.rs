@@ -53,13 +53,14 @@ const PRESENCE: Nanos = 4 << WINDOW_BITS;
 const LAPSE: Nanos = 100 * SLICE;
 
 /// How often a request that was called lets others pass before one turn: until a tenant of short requests has caught up
-/// with a turn. No more, for among many tenants there is always one behind that runs.
-pub(super) const PASSES_MAX: u32 = 32;
+/// with a turn, of which each passes for a few microseconds. No more, for among many tenants there is always one behind
+/// that runs.
+pub(super) const PASSES_MAX: u32 = 128;
 
 /// The same where each time takes a millisecond.
 pub(super) const PASSES_OF_CORES_MAX: u32 = 4;
 
-/// How far before another a tenant must have run to leave it a core, in virtual nanoseconds. Many tenants of short
+/// How far before another a tenant must have run to let it pass, in virtual nanoseconds. Many tenants of short
 /// requests have all run about the same, and one of them is demoted now and then because it lost its core: it owes nothing.
 /// Less than what a tenant that comes to the gate has as credit.
 const LEAD: u64 = 2 * SLICE;
@@ -307,12 +308,12 @@ impl Policy {
     pub(super) fn start(&mut self, ticket: Ticket, now: Nanos) -> Start {
         let Some(index) = self.called.iter().position(|call| call.ticket == ticket) else { return Start::Lost };
         let tenant = self.called[index].tenant;
-        let (passes_max, lead) = match self.workers {
-            1 => (PASSES_MAX, 0),
-            _ if self.squeeze > SQUEEZED => (PASSES_OF_CORES_MAX, LEAD),
-            _ => (0, 0),
+        let passes_max = match self.workers {
+            1 => PASSES_MAX,
+            _ if self.squeeze > SQUEEZED => PASSES_OF_CORES_MAX,
+            _ => 0,
         };
-        let behind = if self.called[index].passes < passes_max { self.behind(tenant, lead) } else { None };
+        let behind = if self.called[index].passes < passes_max { self.behind(tenant) } else { None };
         let Some((run, is_preceded)) = behind.filter(|(run, _)| self.entries[tenant].passed != Some(*run)) else {
             self.called.swap_remove(index);
             return Start::Go;
@@ -331,9 +332,9 @@ impl Policy {
         Start::Again
     }
 
-    /// What the tenants that are behind this one by more than `lead` have run, and whether one of them waits; none if
+    /// What the tenants that are behind this one have run, and whether one of them waits; none if
     /// there are none.
-    fn behind(&mut self, tenant: usize, lead: u64) -> Option<(u64, bool)> {
+    fn behind(&mut self, tenant: usize) -> Option<(u64, bool)> {
         self.entries[tenant].sync();
         let (virtual_time, at_gate) = (self.entries[tenant].virtual_time, self.entries[tenant].at_gate());
         let mut behind = None;
@@ -342,7 +343,7 @@ impl Policy {
             entry.sync();
             let (theirs, mine) =
                 if entry.is_here() { (entry.at_gate(), at_gate) } else { (entry.virtual_time, virtual_time) };
-            if theirs.saturating_add(lead) < mine {
+            if theirs.saturating_add(LEAD) < mine {
                 let (run, is_preceded) = behind.unwrap_or((0_u64, false));
                 behind = Some((run.wrapping_add(entry.synced), is_preceded || !entry.queue.is_empty()));
             }
