@@ -91,7 +91,12 @@ pub fn build(request: &Parts, context: &Context<'_>) -> Environ {
 ///
 /// Such headers never reach an app (rule 67) and are never an app's to set (rule 47).
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(&name.as_str())
+    is_hop_by_hop_name(name.as_str())
+}
+
+/// The same of a name in lower case.
+pub fn is_hop_by_hop_name(name: &str) -> bool {
+    HOP_BY_HOP.contains(&name)
 }
 
 const HOP_BY_HOP: &[&str] = &[

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::cgi::NotText;
 use crate::net::body::BodyError;
 use crate::request_check::BadRequest;
 use crate::requests::HostFull;
@@ -23,6 +24,9 @@ pub enum Error {
     /// The client's, mostly: its body could not be taken.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The client's: its request cannot be told to a program.
+    #[error(transparent)]
+    NotText(#[from] NotText),
     /// The route's: no app is there.
     #[error("no app has a route for this host and path")]
     NoRoute,
@@ -32,6 +36,9 @@ pub enum Error {
     /// The capacity's: that of the app.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// The guests': each sends the request on to the next.
+    #[error("the applications send the request on to one another more than {0} times (redirects-max)")]
+    Redirects(u32),
     /// The guest's, or the host's if it could not make an instance.
     #[error(transparent)]
     Guest(#[from] Fault),
@@ -62,11 +69,12 @@ impl Error {
             Self::BadRequest(error) => error.status(),
             Self::Body(BodyError::TooLarge(_)) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyError::TooSlow) => StatusCode::REQUEST_TIMEOUT,
-            Self::Body(BodyError::Broken(_)) => StatusCode::BAD_REQUEST,
+            Self::Body(BodyError::Broken(_)) | Self::NotText(_) => StatusCode::BAD_REQUEST,
             Self::Pool(PoolError { busy: Busy::Tenant, .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::HostFull(_) | Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Body(BodyError::Spool(_)) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::Redirects(_) => StatusCode::BAD_GATEWAY,
             Self::Guest(fault) => fault_status(fault),
         }
     }
@@ -75,12 +83,14 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad-request",
+            Self::NotText(_) => "not-text",
             Self::Body(BodyError::TooLarge(_)) => "body-too-large",
             Self::Body(BodyError::TooSlow) => "body-too-slow",
             Self::Body(BodyError::Broken(_)) => "body-broken",
             Self::Body(BodyError::SpoolFull(_)) => "spool-full",
             Self::Body(BodyError::Spool(_)) => "spool-failed",
             Self::NoRoute => "no-route",
+            Self::Redirects(_) => "redirects-max",
             Self::HostFull(_) => "host-full",
             Self::Pool(PoolError { busy: Busy::QueueFull, .. }) => "queue-full",
             Self::Pool(PoolError { busy: Busy::QueueTimeout, .. }) => "queue-timeout",
@@ -92,15 +102,15 @@ impl Error {
     /// Whose doing it is.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::BadRequest(_) | Self::Body(BodyError::TooLarge(_) | BodyError::TooSlow | BodyError::Broken(_)) => {
-                Blame::Client
-            }
+            Self::BadRequest(_)
+            | Self::NotText(_)
+            | Self::Body(BodyError::TooLarge(_) | BodyError::TooSlow | BodyError::Broken(_)) => Blame::Client,
             Self::NoRoute => Blame::Route,
             Self::HostFull(_) | Self::Pool(_) | Self::Body(BodyError::SpoolFull(_)) => Blame::Capacity,
             Self::Guest(Fault::ClientLeft) => Blame::Client,
             Self::Guest(Fault::Instantiate(_) | Fault::Spool(_) | Fault::Bundle(_))
             | Self::Body(BodyError::Spool(_)) => Blame::Host,
-            Self::Guest(_) => Blame::Guest,
+            Self::Guest(_) | Self::Redirects(_) => Blame::Guest,
         }
     }
 
@@ -117,6 +127,7 @@ impl Error {
     pub fn client_text(&self) -> String {
         match self {
             Self::BadRequest(error) => error.to_string(),
+            Self::NotText(error) => format!("{error}."),
             Self::Body(BodyError::Broken(_)) => "The request body broke off or is malformed.".into(),
             Self::Body(BodyError::Spool(_)) => "The server cannot take the request body.".into(),
             Self::Pool(PoolError { busy: Busy::Tenant, .. }) => "Too many requests for this site; try again.".into(),
@@ -128,7 +139,7 @@ impl Error {
             Self::NoRoute => "Nothing is served here.".into(),
             Self::Guest(Fault::ClientLeft) => "The request body broke off.".into(),
             Self::Guest(Fault::Overrun { .. }) => "The application took too long.".into(),
-            Self::Guest(Fault::Misuse(_)) => "The application gave no valid response.".into(),
+            Self::Guest(Fault::Misuse(_)) | Self::Redirects(_) => "The application gave no valid response.".into(),
             Self::Guest(Fault::Spool(_)) => "The server lost the request body.".into(),
             Self::Guest(_) => "The application failed.".into(),
         }
@@ -152,6 +163,7 @@ fn fault_status(fault: &Fault) -> StatusCode {
         | Fault::Trap(_)
         | Fault::OutOfMemory(_)
         | Fault::Exit(_)
+        | Fault::Failed(_)
         | Fault::Spool(_)
         | Fault::Bundle(_)
         | Fault::Instantiate(_) => StatusCode::INTERNAL_SERVER_ERROR,

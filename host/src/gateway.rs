@@ -9,14 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
+use http_body_util::Empty;
 use tokio_util::task::TaskTracker;
 
 use crate::access_log::Entry;
 use crate::authority;
+use crate::cgi;
 use crate::client::Client;
-use crate::config::TrustedPeers;
+use crate::config::{RequestBody, TrustedPeers};
 use crate::environ::{self, Context, Endpoint, Scheme};
 use crate::error::{Blame, Error};
 use crate::input::Input;
@@ -25,13 +28,14 @@ use crate::net::body::Plan;
 use crate::net::io::{Activity, InFlight};
 use crate::net::reply::{self, OutgoingBody};
 use crate::net::spool::Spool;
-use crate::reply::Reply;
+use crate::reply::{Answer, Reply};
 use crate::request_check;
 use crate::request_id::{self, RequestId};
 use crate::requests::Requests;
 use crate::router::{Match, Router};
 use crate::sandbox::app::App;
-use crate::sandbox::instance::{self, Call};
+use crate::sandbox::exports::Kind;
+use crate::sandbox::instance::{self, Call, Exchange, Variables};
 use crate::sandbox::meter::Meter;
 use crate::telemetry::{AccessLog, AppLog};
 use crate::visit::Visit;
@@ -111,8 +115,37 @@ impl Gateway {
     {
         request_check::check(&visit.request, &self.limits)?;
         visit.admitted(self.requests.admit()?);
-        let host = authority::of(&visit.request);
-        let route = self.router.route(host, visit.request.uri.path()).ok_or(Error::NoRoute)?;
+        match self.answer(body, visit, connection).await? {
+            Answer::Reply(reply) => Ok(reply),
+            // Boxed, since nearly no request comes here, and each would have room for it.
+            Answer::Elsewhere(target) => Box::pin(self.elsewhere(target, visit, connection)).await,
+        }
+    }
+
+    /// The reply of where an app has sent the request on to (RFC 3875 section 6.2.2).
+    async fn elsewhere(
+        &self,
+        mut target: PathAndQuery,
+        visit: &mut Visit,
+        connection: &Connection,
+    ) -> Result<Reply, Error> {
+        for _ in 0..self.limits.redirects_max {
+            visit.sent_on(target);
+            target = match self.answer(Empty::new(), visit, connection).await? {
+                Answer::Reply(reply) => return Ok(reply),
+                Answer::Elsewhere(target) => target,
+            };
+        }
+        Err(Error::Redirects(self.limits.redirects_max))
+    }
+
+    /// What one app answers.
+    async fn answer<B>(&self, body: B, visit: &mut Visit, connection: &Connection) -> Result<Answer, Error>
+    where
+        B: Body<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+    {
+        let request = visit.asked();
+        let route = self.router.route(authority::of(request), request.uri.path()).ok_or(Error::NoRoute)?;
         visit.routed(route.target.name());
 
         // Before the body is touched, so that `100 Continue` is sent only to a request that is wanted.
@@ -122,16 +155,19 @@ impl Gateway {
         app.admits()?;
         let input = plan.receive(body).await?;
 
+        let variables = variables(&route, input.length(), visit, connection)?;
         let lease = app.acquire().await?;
-        let call = call(&route, input, visit, connection);
+        let call = call(&app, (variables, input), visit);
         Ok(instance::serve(app, lease, call, self.guests.clone()).await?)
     }
 
     /// How the body of this request is to be taken.
     fn plan(&self, app: &App, visit: &Visit) -> Result<Plan<'_>, Error> {
+        let length = request_check::content_length(&visit.asked().headers)?;
         Ok(Plan {
-            mode: app.request_body(),
-            length: request_check::content_length(&visit.request.headers)?,
+            // A program reads as much as CONTENT_LENGTH says, so that has to be known (RFC 3875 section 4.2).
+            mode: if app.kind() == Kind::Cgi && length.is_none() { RequestBody::Buffer } else { app.request_body() },
+            length,
             body_max: app.limits().body_max,
             memory_max: app.limits().body_memory_max,
             idle_max: self.limits.body_idle_max.into(),
@@ -145,8 +181,8 @@ impl Gateway {
         let (id, kind, app) = (visit.id(), error.kind(), visit.app());
         match error.blame() {
             // In the app's log already, whoever is to blame.
-            Blame::Guest => {}
             _ if matches!(error, Error::Guest(_)) => {}
+            Blame::Guest => tracing::warn!(app, request_id = %id, kind, "{error}"),
             Blame::Client | Blame::Route => tracing::debug!(app, request_id = %id, kind, "{error}"),
             Blame::Capacity if self.warns_now() => tracing::warn!(app, request_id = %id, kind, "{error}"),
             Blame::Capacity => tracing::debug!(app, request_id = %id, kind, "{error}"),
@@ -194,15 +230,20 @@ impl Gateway {
     }
 }
 
-/// What the guest is called with.
-fn call(route: &Match<'_, Arc<App>>, input: Input, visit: &mut Visit, connection: &Connection) -> Call {
+/// The variables of a request, as its app takes them.
+fn variables(
+    route: &Match<'_, Arc<App>>,
+    body_length: Option<u64>,
+    visit: &mut Visit,
+    connection: &Connection,
+) -> Result<Variables, Error> {
     let app = route.target;
     // A body that is here tells its own length, whatever framing it came in.
-    let declared = request_check::content_length(&visit.request.headers).ok().flatten();
+    let declared = request_check::content_length(&visit.asked().headers).ok().flatten();
     let context = Context {
         script_name: &route.script_name,
         path_info: &route.path_info,
-        content_length: input.length().filter(|length| *length > 0).or(declared),
+        content_length: body_length.filter(|length| *length > 0).or(declared),
         scheme: connection.scheme,
         local: connection.local,
         peer: connection.peer,
@@ -212,16 +253,22 @@ fn call(route: &Match<'_, Arc<App>>, input: Input, visit: &mut Visit, connection
         reused: app.reuse() > 1,
         env: app.env(),
     };
-    let environ = environ::build(&visit.request, &context);
+    let environ = environ::build(visit.asked(), &context);
     visit.environ(&environ);
+    Ok(match app.kind() {
+        Kind::Gateway => Variables::Environ(environ),
+        Kind::Cgi => Variables::Environment(cgi::variables(&environ)?),
+    })
+}
+
+/// What the guest is called with.
+fn call(app: &App, (variables, input): (Variables, Input), visit: &mut Visit) -> Call {
     let client = Arc::new(Client::default());
     let meter = Arc::new(Meter::start(app.limits(), Arc::clone(&client)));
     visit.called(Arc::clone(&meter));
     Call {
-        environ,
-        input,
-        head_only: visit.request.method == Method::HEAD,
-        client,
+        variables,
+        exchange: Exchange { input, head_only: visit.request.method == Method::HEAD, client },
         log: AppLog::new(app.name().clone(), Some(visit.id().clone())),
         meter,
     }

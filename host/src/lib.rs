@@ -2,7 +2,7 @@
 //! components, each request in an instance of its own.
 //!
 //! The modules in reading order: [`gateway`] tells the story of one request. Its leaves are pure:
-//! [`request_check`], [`router`], [`environ`], [`head`], [`error`]. What passes between them:
+//! [`request_check`], [`router`], [`environ`], [`head`], [`cgi`], [`error`]. What passes between them:
 //! [`input`], [`reply`], [`client`], [`visit`]; [`requests`] counts them. What an app
 //! brings along besides its code is read by [`bundle`]. On one side is [`net`],
 //! which knows hyper; on the other [`sandbox`], which knows wasmtime. [`host`] puts them together from
@@ -18,6 +18,7 @@ pub mod access_log;
 pub mod authority;
 pub mod build;
 pub mod bundle;
+pub mod cgi;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -91,6 +91,9 @@ limits! {
         /// their head to the end of their response; the next one is refused with 503.
         /// Four for each connection: an HTTP/2 client may send `streams-max` at once, but not all of them may.
         requests_max: u32 = 4096, from 1;
+        /// Times that an app may have one request answered by another path of this host, as CGI programs can.
+        /// What NGINX and Apache allow.
+        redirects_max: u32 = 10, from 0;
         /// Instances that live at the same time, those of all apps together.
         /// Fifteen apps at their `concurrency-max`; address space is reserved for each.
         instances_max: u32 = 1000, from 1;

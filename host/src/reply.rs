@@ -7,12 +7,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::Client;
 use crate::head::Head;
 
 pub use file::FilePart;
+
+/// How a guest answers a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// With this.
+    Reply(Reply),
+    /// As this server answers for another target (RFC 3875 section 6.2.2).
+    Elsewhere(PathAndQuery),
+}
 
 /// A committed head and the body that belongs to it.
 #[derive(Debug)]

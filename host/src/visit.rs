@@ -1,10 +1,12 @@
 //! One request as the access log will tell it, exactly once, however it ends.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use crate::access_log::Entry;
 use crate::config::AppName;
@@ -22,6 +24,8 @@ pub struct Visit {
     log: Arc<AccessLog>,
     /// The request's head.
     pub request: Parts,
+    /// The head of the request that an app made of it, if one did.
+    sent_on: Option<Box<Parts>>,
     peer: Endpoint,
     id: RequestId,
     started: SystemTime,
@@ -29,6 +33,8 @@ pub struct Visit {
     app: Option<AppName>,
     environ: Option<Environ>,
     meter: Option<Arc<Meter>>,
+    /// CPU time of the guests before the one that was called last.
+    cpu_before: Duration,
     status: Option<StatusCode>,
     response_headers: Option<HeaderMap>,
     sent: u64,
@@ -48,6 +54,7 @@ impl Visit {
         Self {
             log,
             request,
+            sent_on: None,
             peer,
             id,
             started: SystemTime::now(),
@@ -55,6 +62,7 @@ impl Visit {
             app: None,
             environ: None,
             meter: None,
+            cpu_before: Duration::ZERO,
             status: None,
             response_headers: None,
             sent: 0,
@@ -68,6 +76,27 @@ impl Visit {
     /// The request's id.
     pub fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// The request that an app is to answer: the client's, or what another app has made of it.
+    pub fn asked(&self) -> &Parts {
+        self.sent_on.as_deref().unwrap_or(&self.request)
+    }
+
+    /// An app has the request answered by `target` of this host: a GET, or a HEAD if it was one, without body.
+    pub fn sent_on(&mut self, target: PathAndQuery) {
+        let mut request = self.asked().clone();
+        if request.method != Method::HEAD {
+            request.method = Method::GET;
+        }
+        for name in [CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING] {
+            request.headers.remove(name);
+        }
+        let mut uri = std::mem::take(&mut request.uri).into_parts();
+        uri.path_and_query = Some(target);
+        // Never refused: a target with a path is valid beside any scheme and authority.
+        request.uri = Uri::from_parts(uri).unwrap_or_default();
+        self.sent_on = Some(Box::new(request));
     }
 
     /// The host has room for it.
@@ -94,7 +123,8 @@ impl Visit {
 
     /// The app is called now; this tells the CPU time that it takes.
     pub fn called(&mut self, meter: Arc<Meter>) {
-        self.meter = Some(meter);
+        let before = self.meter.replace(meter);
+        self.cpu_before += before.map_or(Duration::ZERO, |meter| meter.cpu_time());
     }
 
     /// Why the app gives no answer.
@@ -147,7 +177,7 @@ impl Drop for Visit {
             response_headers: self.response_headers.as_ref(),
             environ: self.environ.as_ref().map(Environ::entries).unwrap_or_default(),
             app: self.app.as_ref().map(AppName::as_str),
-            cpu_time: self.meter.as_ref().map(|meter| meter.cpu_time()),
+            cpu_time: self.meter.as_ref().map(|meter| self.cpu_before + meter.cpu_time()),
             request_id: &self.id,
             error,
         });

@@ -1,12 +1,13 @@
 //! What PEP 3333 and RFC 3875 ask of a server, rule by rule, against the real binary.
 //!
-//! `table.rs` has one row for each rule, with the tests that prove it or the reason why it does not apply. The tests
+//! `table.rs`, and `cgi.rs` for CGI programs, have one row for each rule, with the tests that prove it or the reason why it does not apply. The tests
 //! send real requests to the guest in `guest/`; they lie by topic in the files beside this one.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod body;
 mod calling;
+mod cgi;
 mod environ;
 mod errors;
 mod exc_info;
@@ -36,10 +37,14 @@ fn main() -> ExitCode {
         [("rust", "conformance", |row| &row.rust), ("python", "conformance-python", |row| &row.python)];
     let hosts = columns.map(|(_, guest, _)| Arc::new(Hosts::of(guest)));
     let trials = columns.iter().zip(&hosts).flat_map(|(column, hosts)| trials(&rows, column, hosts));
+    // Programs have rules of their own.
+    let (of_cgi, cgi): (Vec<Row>, Column) = (cgi::rows(), ("cgi", "cgi", |row| &row.rust));
+    let programs = Arc::new(Hosts::of(cgi.1));
+    let trials = trials.chain(self::trials(&of_cgi, &cgi, &programs));
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.collect());
     // Before the process ends, which does not drop what is shared.
-    drop(hosts);
-    let missing = report(&rows, &columns);
+    drop((hosts, programs));
+    let missing = report(&rows, &columns) + report_column(&of_cgi, &cgi);
     if conclusion.has_failed() || missing > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 

@@ -23,6 +23,7 @@ fn serve_path(path: &Path) -> Outcome {
 pub(crate) fn what_is_no_app_is_refused_in_one_line() {
     for (name, reason, mend) in [
         ("core-module", "a core module", "wasm32-wasip2"),
+        ("foreign-program", "core module that cannot be made a component", "build it for WASI alone"),
         ("http-hello", "exports no `application`", "SDK"),
         ("empty", "exports no `application`", "SDK"),
         ("other-world", "exports no `application`", "SDK"),

@@ -11,6 +11,20 @@ pub(crate) fn hello_greets() {
     assert_eq!(response.header("Content-Type"), Some("text/plain"));
 }
 
+#[test]
+pub(crate) fn rust_cgi_counts_words() {
+    let host = Host::serving("rust-cgi").start();
+    let page = host.get("/a/b?c=d");
+    page.expect(200);
+    for line in ["GATEWAY_INTERFACE=CGI/1.1", "PATH_INFO=/a/b", "QUERY_STRING=c=d", "REQUEST_METHOD=GET"] {
+        assert!(page.text().lines().any(|told| told == line), "{line}: {page:?}");
+    }
+    host.post("/", "to be or not to be\n").expect_text("     2 be\n     1 not\n     1 or\n     2 to\n");
+    let response = host.request(&Request::new("DELETE", "/"));
+    response.expect(405);
+    assert_eq!(response.header("Allow"), Some("GET, HEAD, POST"));
+}
+
 fn call(host: &Host, method: &str, params: &Value) -> Value {
     let request = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
     let response = host.post("/", request.to_string());

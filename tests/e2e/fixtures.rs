@@ -13,12 +13,13 @@ wasgi_harness::for_each_fixture!(assert_test_exists);
 #[allow(dead_code, reason = "without built guests nothing asks for them")]
 mod tests_of {
     use crate::{
-        build_python, cli_bad_input, examples, hostile, hostile_components, initialize, python, python_django,
+        build_python, cgi, cli_bad_input, examples, hostile, hostile_components, initialize, python, python_django,
         python_examples, python_flask, serve, wasi,
     };
 
     pub(super) const AXUM: fn() = examples::axum_is_a_router_of_plain_handlers;
     pub(super) const BIG_MEMORY: fn() = hostile_components::a_memory_over_the_limit_is_refused_with_the_limits_name;
+    pub(super) const CGI: fn() = cgi::wasgi_request_runs_a_program_too;
     pub(super) const CONFORMANCE: fn() = serve::several_addresses_are_served_at_once;
     pub(super) const CONFORMANCE_PYTHON: fn() = python::what_is_made_by_chance_differs_in_each_instance;
     pub(super) const CONNECT: fn() = wasi::there_is_no_network;
@@ -28,6 +29,7 @@ mod tests_of {
     pub(super) const ENVIRON: fn() = examples::environ_shows_the_request;
     pub(super) const FLASK_GUESTBOOK: fn() = python_flask::a_visitor_signs_up_logs_in_posts_uploads_and_logs_out;
     pub(super) const FLASK_HELLO: fn() = python_flask::the_smallest_application_greets;
+    pub(super) const FOREIGN_PROGRAM: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
     pub(super) const HELLO: fn() = examples::hello_greets;
     pub(super) const HOSTILE: fn() = hostile::whatever_a_guest_does_the_next_request_is_served;
     pub(super) const HTTP_HELLO: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
@@ -43,9 +45,11 @@ mod tests_of {
     pub(super) const NEW_FLASK: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const NEW_PYTHON: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const OTHER_WORLD: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const PROGRAM: fn() = cgi::a_core_module_with_an_entry_point_is_served_as_a_program;
     pub(super) const RAW_WSGI: fn() = python::an_application_needs_no_framework;
     pub(super) const RPC: fn() = examples::rpc_answers_calls_from_a_registry_made_at_deployment;
     pub(super) const RPC_PYTHON: fn() = python_examples::rpc_python_answers_calls_from_a_registry_made_at_the_build;
+    pub(super) const RUST_CGI: fn() = examples::rust_cgi_counts_words;
     pub(super) const STARLETTE: fn() = python_examples::starlette_answers_with_json_and_path_parameters;
     pub(super) const STREAM: fn() = examples::stream_sends_each_event_when_it_happens;
     pub(super) const UPLOAD: fn() = examples::upload_hashes_a_body_of_any_size;

@@ -32,6 +32,7 @@ const TESTED: &[(&str, fn())] = &[
     ("log-line-max", crate::guest_log::a_line_past_log_line_max_is_cut),
     ("connections-max", crate::http_connections::a_connection_over_the_limit_waits_until_another_ends),
     ("requests-max", crate::limits_of_host::requests_max),
+    ("redirects-max", crate::limits_of_host::redirects_max),
     ("instances-max", crate::limits_of_host::instances_max),
     ("spool-max", crate::request_body_refused::a_full_spool_refuses_with_503_until_there_is_room),
     ("request-line-max", crate::limits_of_host::request_line_max),

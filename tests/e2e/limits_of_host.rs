@@ -5,7 +5,7 @@ use std::path::Path;
 
 use wasgi_harness::{Host, Outcome, Request, Wasgi, eventually, frames, guest};
 
-use crate::common::{access_entry, access_entry_with, refused};
+use crate::common::{access_entry, access_entry_with, encoded, refused};
 
 #[test]
 pub(crate) fn instances_max() {
@@ -39,6 +39,23 @@ pub(crate) fn instances_max() {
     conn.send(Request::get("/hostile/sleep?ms=20000&after=write").bytes());
     assert_eq!(conn.head().status, 200);
     host.get("/hello").expect(503);
+}
+
+#[test]
+pub(crate) fn redirects_max() {
+    // Each goes to the next, as often as it is wrapped.
+    let wrapped = |times: usize| {
+        let around = |target: String, _| format!("/print?out={}", encoded(format!("Location: {target}\n\n")));
+        (0..times).fold("/ok".to_owned(), around)
+    };
+    let host = Host::serving("cgi").args(["--redirects-max", "1"]).start();
+    host.get(&wrapped(1)).expect_text("ok");
+    let response = host.get(&wrapped(2));
+    response.expect(502);
+    host.log().wait_with(&[&response.request_id(), "redirects-max"]);
+    let host = Host::serving("cgi").args(["--redirects-max", "0"]).start();
+    host.get(&wrapped(1)).expect(502);
+    host.get(&wrapped(0)).expect_text("ok");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod bundle;
 mod bundle_asks;
 mod bundle_files;
 mod cache;
+mod cgi;
 mod cli;
 mod cli_bad_input;
 mod common;

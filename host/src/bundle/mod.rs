@@ -33,8 +33,8 @@ pub const ASKS_SECTION: &str = "wasgi:asks";
 /// Where the bundle is in the guest.
 pub const MOUNT: &str = "/app";
 
-/// `\0asm`, version and layer.
-const PREAMBLE: &[u8; 8] = b"\0asm\x0d\0\x01\0";
+/// `\0asm`, version and layer: of components, and of core modules, of which programs are made.
+const PREAMBLES: [&[u8; 8]; 2] = [b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\0\0"];
 
 /// The id of a custom section.
 const CUSTOM: u8 = 0;
@@ -45,8 +45,8 @@ pub enum SectionError {
     /// Two sections of one name: which of them counts would be a matter of taste.
     #[error("it has more than one {0} section; build it anew, with one bundle")]
     Twice(&'static str),
-    /// Not a component, or damaged.
-    #[error("it is not a whole WebAssembly component, so nothing can be added to it; build the app for wasm32-wasip2")]
+    /// Not WebAssembly, or damaged.
+    #[error("it is not a whole WebAssembly file, so nothing can be added to it; build the app for wasm32-wasip2")]
     NotComponent,
     /// The asks are not fit to be added.
     #[error(transparent)]
@@ -93,9 +93,6 @@ pub fn cut_off(mut component: Vec<u8>) -> Result<Parts, SectionError> {
 /// # Errors
 /// [`SectionError`]: it is no component, or the asks break a rule.
 pub fn append(component: &[u8], bundle: Option<&Bundle>, asks: Option<&Asks>) -> Result<Vec<u8>, SectionError> {
-    if !component.starts_with(PREAMBLE) {
-        return Err(SectionError::NotComponent);
-    }
     let (found, whole) = sections(component);
     if !whole {
         // What is damaged could take what is added for a part of itself.
@@ -131,11 +128,11 @@ type Section = (&'static str, Range<usize>, Range<usize>);
 /// Our sections at the outermost level, and whether all of the component could be looked at.
 fn sections(component: &[u8]) -> (Vec<Section>, bool) {
     let mut found = Vec::new();
-    if !component.starts_with(PREAMBLE) {
+    let Some(preamble) = PREAMBLES.into_iter().find(|preamble| component.starts_with(*preamble)) else {
         return (found, false);
-    }
-    let mut reader = BinaryReader::new(&component[PREAMBLE.len()..], PREAMBLE.len());
-    let mut end = PREAMBLE.len();
+    };
+    let mut reader = BinaryReader::new(&component[preamble.len()..], preamble.len());
+    let mut end = preamble.len();
     while let Some((section, content)) = next_section(&mut reader) {
         end = section.end;
         let mut inside = BinaryReader::new(&component[content.clone()], content.start);

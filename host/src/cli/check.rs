@@ -56,11 +56,12 @@ fn describe(component: &str, report: &Report) -> String {
         false => "not exported",
     };
     format!(
-        "{component}: an app of wasgi:gateway@0.1.0; it would be served\n\
+        "{component}: {}; it would be served\n\
          exports:    {}\n\
          imports:    {}\n\
          needs:      {}, {}\n\
          initialize: {initialize}\n",
+        report.kind,
         lines(&report.exports),
         lines(&report.imports),
         largest(

@@ -14,6 +14,7 @@ use crate::config::{AppName, Grants, RequestBody};
 use crate::limits::AppLimits;
 use crate::sandbox::code::Code;
 use crate::sandbox::deploy::Claims;
+use crate::sandbox::exports::Kind;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::gate::{Seat, Tenant};
 use crate::sandbox::instance::Instance;
@@ -57,7 +58,10 @@ pub(crate) struct AppSettings {
 impl App {
     pub(crate) fn new(settings: AppSettings, terms: Arc<Terms>, volume: Arc<Volume>, pool: Arc<Pool>) -> Self {
         let AppSettings { name, seat, reuse, request_body, asks, claims } = settings;
-        let warm_up = asks.warm_up.as_ref().and_then(|path| WarmUp::new(path, &terms.grants.env));
+        let is_called = volume.artifact().report.kind == Kind::Gateway;
+        // A program has no request but its first.
+        let warm_up = asks.warm_up.as_ref().filter(|_| is_called);
+        let warm_up = warm_up.and_then(|path| WarmUp::new(path, &terms.grants.env));
         let made = AtomicU32::new(0);
         Self { name, seat, terms, reuse, request_body, asks, warm_up, _claims: claims, volume, pool, made }
     }
@@ -80,6 +84,11 @@ impl App {
     /// Where its guests wait for their turns.
     pub(crate) fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    /// How requests reach it.
+    pub fn kind(&self) -> Kind {
+        self.artifact().report.kind
     }
 
     /// Its limits.

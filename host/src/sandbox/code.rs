@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 
 use crate::client::Client;
 use crate::sandbox::bindings;
 use crate::sandbox::epoch::Ticker;
+use crate::sandbox::exports::{Kind, Pre};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::files;
 use crate::sandbox::gate::Seat;
@@ -26,7 +27,7 @@ pub(crate) struct Serving {
 /// A component, compiled and linked into one engine.
 pub(crate) struct Code {
     serving: Arc<Serving>,
-    pre: bindings::AppPre<Guest>,
+    pre: Pre,
 }
 
 impl Serving {
@@ -44,15 +45,15 @@ impl Code {
     /// # Errors
     /// When the artifact is not of this engine, or asks for what the host does not have.
     pub(crate) fn load(serving: &Arc<Serving>, artifact: &Artifact) -> wasmtime::Result<Self> {
-        Self::link(serving, &artifact.load(&serving.engine)?)
+        Self::link(serving, &artifact.load(&serving.engine)?, artifact.report.kind)
     }
 
-    /// Links a component.
+    /// Links a component of this kind.
     ///
     /// # Errors
     /// Names the import that is missing or the export that is wrong.
-    pub(crate) fn link(serving: &Arc<Serving>, component: &Component) -> wasmtime::Result<Self> {
-        let pre = bindings::AppPre::new(serving.linker.instantiate_pre(component)?)?;
+    pub(crate) fn link(serving: &Arc<Serving>, component: &Component, kind: Kind) -> wasmtime::Result<Self> {
+        let pre = Pre::link(&serving.linker, component, kind)?;
         Ok(Self { serving: Arc::clone(serving), pre })
     }
 
@@ -68,7 +69,7 @@ impl Code {
     ) -> Result<(), Refusal> {
         let meter = Arc::new(Meter::start(&terms.limits, Arc::new(Client::default())));
         let mut store = build_store(&self.serving.engine, Arc::clone(terms), Arc::clone(&meter), log);
-        match meter.supervise(seat, &self.serving.ticker, self.pre.instantiate_async(&mut store)).await {
+        match meter.supervise(seat, &self.serving.ticker, self.pre.instantiate(&mut store)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if store.data().limiter.host_is_exhausted() || prepare::is_exhaustion(&error) => {
                 Err(Refusal::Exhausted)
@@ -92,7 +93,7 @@ impl Code {
         &self.serving.ticker
     }
 
-    pub(crate) fn pre(&self) -> &bindings::AppPre<Guest> {
+    pub(crate) fn pre(&self) -> &Pre {
         &self.pre
     }
 }
@@ -125,6 +126,9 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<Guest>> {
 ///
 /// # Errors
 /// Names the import that is missing or the export that is wrong.
-pub(crate) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<bindings::AppPre<Guest>> {
-    bindings::AppPre::new(linker(engine)?.instantiate_pre(component)?)
+pub(crate) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<InstancePre<Guest>> {
+    let shape = component.component_type();
+    // Of what has no kind, the contract of wasgi tells what is missing.
+    let kind = Kind::of(shape.exports(engine).map(|(name, _)| name)).unwrap_or(Kind::Gateway);
+    Ok(Pre::link(&linker(engine)?, component, kind)?.instance_pre().clone())
 }

@@ -50,7 +50,7 @@ pub(crate) async fn deploy(
     let package = workshop.open(&config.component).await.map_err(|error| LoadError::Prepare { app: app(), error })?;
     let asks = package.asks;
     tell_missing(&config.name, &asks, config);
-    let config = held_to(config, &asks);
+    let mut config = held_to(config, &asks);
     let mounts = Mounts::new(package.bundle, &asks, &config.grants.dirs)
         .map_err(|error| LoadError::Mount { app: app(), error })?;
     let claims = Claims::take(&config, &asks)?;
@@ -61,6 +61,11 @@ pub(crate) async fn deploy(
         .prepare((&config.component, package.component), &terms, log)
         .await
         .map_err(|error| LoadError::Prepare { app: app(), error })?;
+    let kind = artifact.report.kind;
+    if kind.reuse(config.reuse) < config.reuse {
+        tracing::info!(app = %config.name, reuse = config.reuse, "it is {kind}, which runs once for each request: no instance is reused");
+        config.reuse = kind.reuse(config.reuse);
+    }
     Ok(Deployed { config, artifact, terms, asks, claims })
 }
 

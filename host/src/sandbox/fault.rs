@@ -20,6 +20,9 @@ pub enum Fault {
     /// The guest called WASI `exit`, which ends an instance without an answer.
     #[error("the guest called exit({0}); an application returns instead")]
     Exit(i32),
+    /// A program ended, and said that it had failed.
+    #[error("the program ended with exit code {0}; 0 means success")]
+    Failed(i32),
     /// The guest was stopped over one of its budgets.
     #[error("{overrun}{}", backtrace.as_ref().map(|at| format!("; it was at: {at}")).unwrap_or_default())]
     Overrun {
@@ -61,6 +64,9 @@ impl Fault {
         if let Some(InputError::Spool(why)) = error.downcast_ref() {
             return Self::Spool(why.clone());
         }
+        if let Some(misuse) = error.downcast_ref::<Misuse>() {
+            return Self::Misuse(misuse.clone());
+        }
         let text = describe(error);
         if out_of_memory { Self::OutOfMemory(text) } else { Self::Trap(text) }
     }
@@ -70,7 +76,7 @@ impl Fault {
         match self {
             Self::Trap(_) => "trap",
             Self::OutOfMemory(_) => "out-of-memory",
-            Self::Exit(_) => "exit",
+            Self::Exit(_) | Self::Failed(_) => "exit",
             Self::Overrun { overrun: Overrun::Cpu, .. } => "cpu-max",
             Self::Overrun { overrun: Overrun::Wall, .. } => "wall-max",
             Self::Overrun { overrun: Overrun::Abandoned, .. } => "abandoned",

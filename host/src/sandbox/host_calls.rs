@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::Resource;
 
 use crate::client::Client;
@@ -15,6 +15,7 @@ use crate::head::{Head, HeadError};
 use crate::input::{Input, InputError};
 use crate::reply::{BodySender, BodyStream, Cut, Last, Reply, ReplyBody};
 use crate::sandbox::bindings::wasgi::gateway::gateway;
+use crate::sandbox::instance::Exchange;
 use crate::sandbox::output::Channel;
 use crate::sandbox::start_response::{StartRefused, StartResponse, WriteRefused};
 use crate::sandbox::store::Guest;
@@ -52,22 +53,32 @@ pub(crate) struct Outlet {
 
 impl Request {
     /// A request with `serial`, whose head goes out through `head`.
-    pub(crate) fn new(serial: u32, call: super::instance::Call, head: oneshot::Sender<Reply>) -> Self {
+    pub(crate) fn new(serial: u32, environ: Environ, exchange: Exchange, head: oneshot::Sender<Reply>) -> Self {
         Self {
             serial,
-            environ: call.environ,
-            input: call.input,
+            environ,
+            input: exchange.input,
             input_taken: false,
-            response: StartResponse::new(call.head_only),
-            outlet: Outlet { head: Some(head), body: None },
-            client: call.client,
+            response: StartResponse::new(exchange.head_only),
+            outlet: Outlet::new(head),
+            client: exchange.client,
         }
     }
 }
 
 impl Outlet {
+    /// An outlet whose head goes out through `head`.
+    pub(crate) fn new(head: oneshot::Sender<Reply>) -> Self {
+        Self { head: Some(head), body: None }
+    }
+
+    /// Where chunks of the body go; none before the head, or if there is no body.
+    pub(crate) fn chunks(&self) -> Option<mpsc::Sender<Bytes>> {
+        self.body.as_ref().map(|body| body.chunks.clone())
+    }
+
     /// Sends a head on its way; its body, if `streams`, will follow chunk by chunk.
-    fn commit(&mut self, head: Head, client: &Arc<Client>, streams: bool) {
+    pub(crate) fn commit(&mut self, head: Head, client: &Arc<Client>, streams: bool) {
         let body = if streams {
             let (sender, stream) = BodyStream::channel(Arc::clone(client));
             self.body = Some(sender);

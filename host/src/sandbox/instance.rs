@@ -13,21 +13,24 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wasmtime::Store;
+use wasmtime_wasi::p2::bindings::Command;
 
 use crate::bundle::mounts::{Content, FileRefused};
 use crate::client::Client;
 use crate::environ::Environ;
 use crate::input::Input;
-use crate::reply::{Cut, Last, Reply, ReplyBody};
+use crate::reply::{Answer, Cut, Last, Reply, ReplyBody};
 use crate::sandbox::app::App;
 use crate::sandbox::bindings;
 use crate::sandbox::bindings::wasgi::gateway::gateway::Body;
 use crate::sandbox::code::Code;
+use crate::sandbox::exports::Exports;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::host_calls::Request;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Lease, Place, Start};
+use crate::sandbox::program::{Ended, Program};
 use crate::sandbox::start_response::{Finish, Misuse};
 use crate::sandbox::store::{Guest, Terms, build_store};
 use crate::sandbox::warm_up;
@@ -37,7 +40,7 @@ use crate::sandbox::wear::Wear;
 pub struct Instance {
     // Dropped in this order: the store gives its memory back before the slot counts as free.
     store: Store<Guest>,
-    exports: bindings::App,
+    exports: Exports,
     slot: OwnedSemaphorePermit,
     /// What it was made of; an instance of replaced code is not used again.
     code: Arc<Code>,
@@ -46,18 +49,33 @@ pub struct Instance {
 
 /// What a guest is called with.
 pub struct Call {
-    /// The request's variables.
-    pub environ: Environ,
+    /// The request's variables, as its app takes them.
+    pub variables: Variables,
+    /// The request's body, and who waits for the answer.
+    pub exchange: Exchange,
+    /// Where the guest's output and faults go.
+    pub log: Arc<dyn GuestLog>,
+    /// Holds it to its budgets; its wall clock runs.
+    pub meter: Arc<Meter>,
+}
+
+/// The variables of a request.
+pub enum Variables {
+    /// Native strings, for an app of the gateway.
+    Environ(Environ),
+    /// Text, for the environment of a program.
+    Environment(Vec<(String, String)>),
+}
+
+/// Both ends of a request.
+#[derive(Debug)]
+pub struct Exchange {
     /// The request's body.
     pub input: Input,
     /// Whether this is a HEAD request, whose answer has no body (PEP 3333 rule 71).
     pub head_only: bool,
     /// Who waits for the answer.
     pub client: Arc<Client>,
-    /// Where the guest's output and faults go.
-    pub log: Arc<dyn GuestLog>,
-    /// Holds it to its budgets; its wall clock runs.
-    pub meter: Arc<Meter>,
 }
 
 /// Runs `call` in an instance of `app`. Resolves when the head is committed or the guest is done; a
@@ -74,14 +92,14 @@ pub fn serve(
     lease: Lease,
     call: Call,
     tracker: TaskTracker,
-) -> impl Future<Output = Result<Reply, Fault>> {
+) -> impl Future<Output = Result<Answer, Fault>> {
     let (sender, head) = oneshot::channel();
-    let client = Arc::clone(&call.client);
+    let client = Arc::clone(&call.exchange.client);
     let run = Box::pin(run(app, lease, call, sender));
     Inline { run: Some(run), head, client, tracker, runtime: Handle::current() }
 }
 
-type Run = Pin<Box<dyn Future<Output = Result<Option<Reply>, Fault>> + Send>>;
+type Run = Pin<Box<dyn Future<Output = Result<Option<Answer>, Fault>> + Send>>;
 
 /// A guest that runs as part of its request's own task, until its head is committed.
 struct Inline {
@@ -93,7 +111,7 @@ struct Inline {
 }
 
 impl Future for Inline {
-    type Output = Result<Reply, Fault>;
+    type Output = Result<Answer, Fault>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(run) = self.run.as_mut() else { return Poll::Pending };
@@ -106,13 +124,14 @@ impl Future for Inline {
                 if let Some(run) = self.run.take() {
                     self.tracker.spawn_on(run, &self.runtime);
                 }
-                Poll::Ready(Ok(reply))
+                Poll::Ready(Ok(Answer::Reply(reply)))
             }
             (Poll::Ready(outcome), committed) => {
                 self.run = None;
                 match (outcome, committed) {
                     // A fault after the head was logged, and cuts the body.
-                    (_, Some(reply)) | (Ok(Some(reply)), None) => Poll::Ready(Ok(reply)),
+                    (_, Some(reply)) => Poll::Ready(Ok(Answer::Reply(reply))),
+                    (Ok(Some(answer)), None) => Poll::Ready(Ok(answer)),
                     (Err(fault), None) => Poll::Ready(Err(fault)),
                     (Ok(None), None) => Poll::Ready(Err(Misuse::NoHead(None).into())),
                 }
@@ -132,7 +151,7 @@ impl Drop for Inline {
 }
 
 /// The guest's whole life under its budgets. `None`: all that is to be said went through `head`.
-async fn run(app: Arc<App>, lease: Lease, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {
+async fn run(app: Arc<App>, lease: Lease, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Answer>, Fault> {
     let log = Arc::clone(&call.log);
     let code = app.code().await.inspect_err(|fault| log.fault(fault))?;
     let meter = Arc::clone(&call.meter);
@@ -157,7 +176,7 @@ struct Work {
     head: oneshot::Sender<Reply>,
 }
 
-async fn in_instance(app: &App, lease: Lease, call: Call, work: Work) -> Result<Option<Reply>, Fault> {
+async fn in_instance(app: &App, lease: Lease, call: Call, work: Work) -> Result<Option<Answer>, Fault> {
     let Work { code, meter, head } = work;
     // The place is declared first, so that it is dropped last.
     let (start, place) = lease.take();
@@ -195,7 +214,7 @@ impl Instance {
     ) -> Result<Self, Fault> {
         fail::fail_point!("instantiate", |_| Err(Fault::Instantiate("failure point".into())));
         let mut store = build_store(code.engine(), Arc::clone(app.terms()), meter, log);
-        match code.pre().instantiate_async(&mut store).await {
+        match code.pre().instantiate(&mut store).await {
             Ok(exports) => Ok(Self { store, exports, slot, code, wear: Wear::new(app.requests_max()) }),
             Err(error) => {
                 let out_of_memory = store.data_mut().limiter.take_refused();
@@ -230,40 +249,92 @@ impl Instance {
         called.map(drop)
     }
 
-    async fn call(&mut self, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Reply>, Fault> {
+    /// Calls the guest as its kind is called.
+    async fn call(&mut self, call: Call, head: oneshot::Sender<Reply>) -> Result<Option<Answer>, Fault> {
         let serial = self.wear.begin();
-        let head_only = call.head_only;
-        let (environ, start_response) = self.store.data_mut().begin(Request::new(serial, call, head));
-        let returned = self.exports.call_application(&mut self.store, environ, start_response).await;
-
-        let guest = self.store.data_mut();
-        guest.output.end();
-        let out_of_memory = guest.limiter.take_refused();
-        let terms = Arc::clone(&guest.terms);
-        let Some(mut request) = guest.request.take() else { return Err(Misuse::NoHead(None).into()) };
-        let finished = match returned {
-            Ok(body) => finish(&mut request, body, &terms).await,
-            Err(error) => Err(Fault::from_call(&error, out_of_memory)),
-        };
-        match finished {
-            Ok((Finish::Whole(head), content)) => Ok(Some(whole(*head, content, head_only))),
-            Ok((Finish::Rest { send }, content)) => {
-                request.outlet.end(Ok(match content {
-                    _ if !send => Last::Bytes(Bytes::new()),
-                    Content::Bytes(bytes) => Last::Bytes(bytes),
-                    Content::File(part) => Last::File(part),
-                }));
-                Ok(None)
+        match (&self.exports, call.variables) {
+            (Exports::Gateway(exports), Variables::Environ(environ)) => {
+                let request = Request::new(serial, environ, call.exchange, head);
+                call_application(exports, &mut self.store, request).await
             }
-            Err(fault) => {
-                request.outlet.end(Err(Cut));
-                // Its reads and writes said `closed`: giving up is what it should do, and SDKs do so by a trap.
-                let gave_up = matches!(fault, Fault::Misuse(Misuse::NoHead(_)) | Fault::Trap { .. });
-                let excused = request.client.has_left() && gave_up;
-                Err(if excused { Fault::ClientLeft } else { fault })
+            (Exports::Cgi(exports), Variables::Environment(environment)) => {
+                run_program(exports, &mut self.store, (environment, call.exchange), head).await
             }
+            // Nobody does: the kind is the app's for as long as it is deployed.
+            _ => Err(Fault::Instantiate("the app was called as one of another kind".into())),
         }
     }
+}
+
+/// One call of `application`, from its environ to its body.
+async fn call_application(
+    exports: &bindings::App,
+    store: &mut Store<Guest>,
+    request: Request,
+) -> Result<Option<Answer>, Fault> {
+    let head_only = request.response.is_head_only();
+    let (environ, start_response) = store.data_mut().begin(request);
+    let returned = exports.call_application(&mut *store, environ, start_response).await;
+
+    let guest = store.data_mut();
+    guest.output.end();
+    let out_of_memory = guest.limiter.take_refused();
+    let terms = Arc::clone(&guest.terms);
+    let Some(mut request) = guest.request.take() else { return Err(Misuse::NoHead(None).into()) };
+    let finished = match returned {
+        Ok(body) => finish(&mut request, body, &terms).await,
+        Err(error) => Err(Fault::from_call(&error, out_of_memory)),
+    };
+    match finished {
+        Ok((Finish::Whole(head), content)) => Ok(Some(Answer::Reply(whole(*head, content, head_only)))),
+        Ok((Finish::Rest { send }, content)) => {
+            request.outlet.end(Ok(match content {
+                _ if !send => Last::Bytes(Bytes::new()),
+                Content::Bytes(bytes) => Last::Bytes(bytes),
+                Content::File(part) => Last::File(part),
+            }));
+            Ok(None)
+        }
+        Err(fault) => {
+            request.outlet.end(Err(Cut));
+            // Its reads and writes said `closed`: giving up is what it should do, and SDKs do so by a trap.
+            let gave_up = matches!(fault, Fault::Misuse(Misuse::NoHead(_)) | Fault::Trap(_));
+            let excused = request.client.has_left() && gave_up;
+            Err(if excused { Fault::ClientLeft } else { fault })
+        }
+    }
+}
+
+/// One run of a program, from its environment to its exit code.
+async fn run_program(
+    exports: &Command,
+    store: &mut Store<Guest>,
+    (environment, exchange): (Vec<(String, String)>, Exchange),
+    head: oneshot::Sender<Reply>,
+) -> Result<Option<Answer>, Fault> {
+    let Exchange { input, head_only, client } = exchange;
+    let guest = store.data_mut();
+    let program = Program::new(&guest.terms.limits, input, (&client, head_only), head);
+    guest.run(&environment, &program);
+    let returned = exports.wasi_cli_run().call_run(&mut *store).await;
+
+    let guest = store.data_mut();
+    guest.output.end();
+    let out_of_memory = guest.limiter.take_refused();
+    let run = match returned {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(())) => Err(Fault::Failed(1)),
+        Err(error) => match Fault::from_call(&error, out_of_memory) {
+            Fault::Exit(0) => Ok(()),
+            Fault::Exit(code) => Err(Fault::Failed(code)),
+            fault => Err(fault),
+        },
+    };
+    Ok(match program.end(run)? {
+        Ended::Bare(head) => Some(Answer::Reply(whole(*head, Content::Bytes(Bytes::new()), head_only))),
+        Ended::Sent => None,
+        Ended::Elsewhere(target) => Some(Answer::Elsewhere(target)),
+    })
 }
 
 impl Instance {

@@ -1,7 +1,7 @@
 //! The sandbox: knows wasmtime, and nothing of the network's protocols.
 //!
 //! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`, `room`, `swap`) lives as long as the
-//! process; an *app* ([`app`], [`apps`], `deploy`, `code`, `shelf`, [`pool`], [`prepare`]) as long as its version is deployed; an
+//! process; an *app* ([`app`], [`apps`], `deploy`, `code`, `exports`, `shelf`, [`pool`], [`prepare`]) as long as its version is deployed; an
 //! *instance* (`store`, [`instance`], `wear`) as long as the requests it serves.
 
 pub mod app;
@@ -11,6 +11,7 @@ mod code;
 mod deploy;
 pub(crate) mod engine;
 pub(crate) mod epoch;
+pub mod exports;
 pub mod fault;
 mod files;
 pub mod gate;
@@ -21,6 +22,7 @@ pub mod meter;
 pub mod output;
 pub mod pool;
 pub mod prepare;
+mod program;
 pub(crate) mod reset;
 mod room;
 mod shelf;

@@ -3,6 +3,7 @@
 //! Pure: it decides, `host_calls.rs` acts. Rule numbers are those of PEP 3333.
 
 use crate::bundle::mounts::FileRefused;
+use crate::cgi::CgiError;
 use crate::head::{Head, HeadError};
 
 /// Where the response of one request stands.
@@ -42,6 +43,15 @@ pub(crate) enum StartRefused {
     AlreadyCalled,
     HeadSent,
     Head(HeadError),
+}
+
+impl From<WriteRefused> for Misuse {
+    fn from(refused: WriteRefused) -> Self {
+        match refused {
+            WriteRefused::PastContentLength => Self::PastContentLength,
+            WriteRefused::NoBodyAllowed => Self::NoBodyAllowed,
+        }
+    }
 }
 
 /// Why a write is refused. Mirrors `write-error` of the WIT.
@@ -100,12 +110,20 @@ pub enum Misuse {
     /// A file was returned that its bundle does not have.
     #[error(transparent)]
     File(#[from] FileRefused),
+    /// What a program printed.
+    #[error("the output of the program is no response: {0}")]
+    Cgi(#[from] CgiError),
 }
 
 impl StartResponse {
     /// The state at the start of a request.
     pub(crate) fn new(head_only: bool) -> Self {
         Self { state: State::Idle, head_only, called: false, refused: None }
+    }
+
+    /// Whether the answer has no body in any case.
+    pub(crate) fn is_head_only(&self) -> bool {
+        self.head_only
     }
 
     /// Whether the head has been committed: no status can change any more.
@@ -188,10 +206,7 @@ impl Framing {
     }
 
     fn end(mut self, length: u64, head_only: bool) -> Result<(), Misuse> {
-        self.take(length).map_err(|refused| match refused {
-            WriteRefused::PastContentLength => Misuse::PastContentLength,
-            WriteRefused::NoBodyAllowed => Misuse::NoBodyAllowed,
-        })?;
+        self.take(length)?;
         match self.left {
             // An app may skip the body of a HEAD or 304 and still tell its length.
             Some(missing @ 1..) if !head_only && !self.forbids_body => Err(Misuse::CutShort { missing }),

@@ -13,6 +13,7 @@ use crate::sandbox::host_calls::Request;
 use crate::sandbox::limiter::MemoryLimiter;
 use crate::sandbox::meter::{AtTick, Meter};
 use crate::sandbox::output::{GuestLog, Output};
+use crate::sandbox::program::Program;
 use crate::sandbox::wasi::{self, Files};
 use crate::sandbox::wear::Held;
 
@@ -70,6 +71,11 @@ impl WasiView for Guest {
 }
 
 impl Guest {
+    /// Gives a program what WASI has for it: this environment, and these streams.
+    pub(crate) fn run(&mut self, environment: &[(String, String)], program: &Program) {
+        self.wasi = Some(wasi::context_of(&self.terms, &self.output, (environment, program)));
+    }
+
     /// The WASI handles that the guest holds.
     pub(crate) fn handles(&mut self) -> &mut ResourceTable {
         &mut self.table

@@ -19,7 +19,7 @@ use crate::native;
 use crate::reply::{Reply, ReplyBody};
 use crate::request_id::RequestId;
 use crate::sandbox::app::App;
-use crate::sandbox::instance::Call;
+use crate::sandbox::instance::{Call, Exchange, Variables};
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
 
@@ -64,10 +64,12 @@ impl WarmUp {
             env: &self.env,
         };
         Call {
-            environ: environ::build(&self.request, &context),
-            input: Input::from_bytes(Bytes::new()),
-            head_only: false,
-            client: Arc::new(Client::default()),
+            variables: Variables::Environ(environ::build(&self.request, &context)),
+            exchange: Exchange {
+                input: Input::from_bytes(Bytes::new()),
+                head_only: false,
+                client: Arc::new(Client::default()),
+            },
             log,
             meter,
         }

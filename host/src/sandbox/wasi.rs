@@ -1,5 +1,5 @@
 //! What a guest gets of WASI: its granted environment and directories, its bundle, clocks, random numbers
-//! and its own log. No arguments, no stdin, no network; nothing of the host's environment.
+//! and its own log; a CGI program also its request. No arguments, no network; nothing of the host's environment.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder};
 
 use crate::config::DirGrant;
 use crate::sandbox::output::{Channel, Output};
+use crate::sandbox::program::Program;
 use crate::sandbox::store::Terms;
 
 /// Most random bytes one call may ask for.
@@ -66,17 +67,42 @@ impl std::fmt::Debug for Files {
 
 /// The context of one instance.
 pub(crate) fn context(terms: &Terms, output: &Output) -> WasiCtx {
+    let mut builder = builder(output);
+    builder.stdout(output.stream(Channel::Stdout));
+    for (key, value) in &terms.grants.env {
+        builder.env(key, value);
+    }
+    finish(builder, terms)
+}
+
+/// The name that a program is called by: there is always one, and programs rely on that.
+const ARGV_0: &str = "app";
+
+/// The context of a program in one request. What it was granted of an environment is in `environment`.
+pub(crate) fn context_of(
+    terms: &Terms,
+    output: &Output,
+    (environment, program): (&[(String, String)], &Program),
+) -> WasiCtx {
+    let mut builder = builder(output);
+    builder.arg(ARGV_0).envs(environment).stdin(program.stdin()).stdout(program.stdout());
+    finish(builder, terms)
+}
+
+/// What all contexts have in common.
+fn builder(output: &Output) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
         .max_random_size(RANDOM_MAX)
-        .stdout(output.stream(Channel::Stdout))
         .stderr(output.stream(Channel::Stderr));
-    for (key, value) in &terms.grants.env {
-        builder.env(key, value);
-    }
+    builder
+}
+
+/// Adds the directories.
+fn finish(mut builder: WasiCtxBuilder, terms: &Terms) -> WasiCtx {
     if let Some(shared) = &terms.files.shared {
         let mut context = builder.build();
         *context.filesystem() = shared.clone();

@@ -60,6 +60,7 @@ fn build_rust(root: &Path, toolchain: &Toolchain, cache: &Cache) -> Result<Built
             "--exclude",
             "wasgi-guest-macros",
             "--lib",
+            "--bins",
             "--examples",
         ])
         .arg("--message-format=json-render-diagnostics")

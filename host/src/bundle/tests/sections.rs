@@ -31,6 +31,13 @@ fn what_is_appended_is_split_off_again() {
 }
 
 #[test]
+fn a_program_brings_sections_along_too() {
+    let module = b"\0asm\x01\0\0\0";
+    let parts = cut_off(append(module, Some(&bundle("files")), None).unwrap()).unwrap();
+    assert_eq!((&parts.component[..], parts.bundle.as_deref()), (&module[..], Some(&b"files"[..])));
+}
+
+#[test]
 fn sections_between_others_are_found_and_those_of_nested_components_are_not() {
     let inner = append(COMPONENT, Some(&bundle("inner")), None).unwrap();
     let outer = nesting(&inner);
@@ -54,9 +61,9 @@ fn two_of_a_kind_are_refused() {
 #[test]
 fn what_is_no_component_is_left_alone_and_not_added_to() {
     let damaged = [COMPONENT, &[0, 0xff]].concat();
-    for junk in [&b""[..], b"\0asm", b"\0asm\x01\0\0\0", &damaged, &[COMPONENT, &[0, 0]].concat()] {
+    for junk in [&b""[..], b"\0asm", b"\0asm\x02\0\0\0", &damaged, &[COMPONENT, &[0, 0]].concat()] {
         assert_eq!(cut_off(junk.to_vec()).unwrap().component, junk);
     }
     assert_eq!(append(&damaged, Some(&bundle("a")), None), Err(SectionError::NotComponent));
-    assert_eq!(append(b"\0asm\x01\0\0\0", None, None), Err(SectionError::NotComponent));
+    assert_eq!(append(b"\0asm\x02\0\0\0", None, None), Err(SectionError::NotComponent));
 }

@@ -20,7 +20,7 @@ use crate::sandbox::prepare::{Artifact, Report, fuse};
 use crate::sandbox::store::Terms;
 
 /// Changes whenever the meaning of an entry does.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Terms under which an entry is remembered to have been tried: as many hosts may share it.
 const TRIED_MAX: usize = 8;

@@ -1,7 +1,7 @@
 //! What a `.wasm` file is, read off its first sections.
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{Encoding, Parser, Payload};
+use wasmparser::{Encoding, ExternalKind, Parser, Payload};
 
 use crate::limits::Size;
 
@@ -14,11 +14,16 @@ pub enum Refusal {
     /// A core module.
     #[error("a core module, not a component; build for wasm32-wasip2, or wrap it with `wasm-tools component new`")]
     CoreModule,
+    /// A program for which no component can be made.
+    #[error(
+        "a core module that cannot be made a component: {0}; build it for WASI alone, without imports of other hosts"
+    )]
+    Wrap(String),
     /// A component that does not validate or compile.
     #[error("not a valid component: {0}; rebuild it with current tools")]
     Invalid(String),
     /// A component of another world.
-    #[error("exports no `application`, so it is not an app of wasgi:gateway@0.1.0 (it exports {}); build it with a wasgi SDK", list(.0))]
+    #[error("exports no `application`, so it is not an app of wasgi:gateway@0.1.0, nor wasi:cli/run, so it is no CGI program (it exports {}); build it with a wasgi SDK", list(.0))]
     OtherWorld(Vec<String>),
     /// An import that the host does not have or does not grant, or an export of a wrong type.
     #[error(
@@ -85,16 +90,33 @@ fn list(names: &[String]) -> String {
 /// compiler more than the one before.
 const DEPTH_MAX: u32 = 100;
 
-/// Refuses what is not a component.
+/// Refuses what is neither a component nor a program that one can be made of.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Refusal> {
     match Parser::new(0).parse_all(bytes).next() {
         Some(Ok(Payload::Version { encoding: Encoding::Component, .. })) => check_depth(bytes),
+        Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) if is_program(bytes) => Ok(()),
         Some(Ok(Payload::Version { encoding: Encoding::Module, .. })) => Err(Refusal::CoreModule),
         _ if bytes.is_empty() => Err(Refusal::NotWasm("the file is empty".into())),
         _ if !bytes.starts_with(b"\0asm") => Err(Refusal::NotWasm("it does not begin as WebAssembly does".into())),
         Some(Err(error)) => Err(Refusal::NotWasm(one_line(error.message()))),
         Some(Ok(_)) | None => Err(Refusal::NotWasm("it has no header".into())),
     }
+}
+
+/// Whether it is a core module.
+pub(super) fn is_module(bytes: &[u8]) -> bool {
+    Parser::is_core_wasm(bytes)
+}
+
+/// Whether a core module has the entry point that makes it a program.
+fn is_program(module: &[u8]) -> bool {
+    let exports = Parser::new(0).parse_all(module).find_map(|payload| match payload {
+        Ok(Payload::ExportSection(exports)) => Some(exports),
+        _ => None,
+    });
+    exports.is_some_and(|exports| {
+        exports.into_iter().flatten().any(|export| export.name == "_start" && export.kind == ExternalKind::Func)
+    })
 }
 
 fn check_depth(bytes: &[u8]) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ mod fuse;
 mod inspect;
 mod snapshot;
 mod work;
+mod wrap;
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
@@ -24,6 +25,7 @@ use crate::bundle::unpack::Max;
 use crate::bundle::{self, Asks, AsksError, SectionError};
 use crate::limits::HostLimits;
 use crate::sandbox::engine::{self, Needs};
+use crate::sandbox::exports::Kind;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::store::Terms;
 
@@ -36,6 +38,8 @@ pub(crate) use work::is_exhaustion;
 /// What a component is, as told by `wasgi check`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
+    /// How requests reach it.
+    pub kind: Kind,
     /// Names of its exports.
     pub exports: Vec<String>,
     /// Names of its imports.

@@ -36,7 +36,7 @@ pub(super) async fn take(component: &[u8], terms: &Arc<Terms>, log: Arc<dyn Gues
     let instantiate = async |store: &mut Store<Guest>, component: &Component| {
         let pre = code::link(store.engine(), component)?;
         started = true;
-        pre.instance_pre().instantiate_async(store.as_context_mut()).await
+        pre.instantiate_async(store.as_context_mut()).await
     };
     let ran = meter.supervise(&Seat::alone(), &ticker, wizer.run_component(&mut store, component, instantiate)).await;
     store.data_mut().output.end();

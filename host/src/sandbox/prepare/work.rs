@@ -13,11 +13,12 @@ use wasmtime::component::Component;
 use crate::sandbox::code::{Code, Serving};
 use crate::sandbox::engine::{self, Needs};
 use crate::sandbox::epoch::Ticker;
+use crate::sandbox::exports::Kind;
 use crate::sandbox::gate::Seat;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::prepare::child::Order;
 use crate::sandbox::prepare::inspect::{self, Refusal};
-use crate::sandbox::prepare::{Report, fuse, snapshot};
+use crate::sandbox::prepare::{Report, fuse, snapshot, wrap};
 use crate::text::printable;
 
 /// Memories of a component, all its instances together; tools make one. Each takes 4 GiB of address space.
@@ -35,6 +36,13 @@ const PAGE: u64 = 64 * 1024;
 /// [`Refusal`].
 pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>) -> Result<Report, Refusal> {
     inspect::check(component)?;
+    let wrapped;
+    let component = if inspect::is_module(component) {
+        wrapped = wrap::program(component)?;
+        &wrapped
+    } else {
+        component
+    };
     let terms = order.terms()?;
     let initialized = inspect::exports_initialize(component);
     let snapshot;
@@ -49,7 +57,7 @@ pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>)
     let report = report(&engine, &compiled, initialized)?;
     let ticker = start_ticker(&engine)?;
     let serving = Serving::new(engine, ticker).map_err(|error| host(&error))?;
-    let code = Code::link(&serving, &compiled).map_err(|error| misfit(&error))?;
+    let code = Code::link(&serving, &compiled, report.kind).map_err(|error| misfit(&error))?;
     code.try_instance(&terms, &Seat::alone(), log).await?;
     let code = compiled.serialize().map_err(|error| host(&error))?;
     write(order.output(), &code)
@@ -95,16 +103,16 @@ pub(super) fn start_ticker(engine: &Engine) -> Result<Ticker, Refusal> {
 
 fn report(engine: &Engine, component: &Component, initialized: bool) -> Result<Report, Refusal> {
     let shape = component.component_type();
-    if shape.get_export(engine, "application").is_none() {
-        return Err(Refusal::OtherWorld(names(shape.exports(engine).map(|(name, _)| name))));
-    }
+    let exports = || shape.exports(engine).map(|(name, _)| name);
+    let kind = Kind::of(exports()).ok_or_else(|| Refusal::OtherWorld(names(exports())))?;
     let resources = component
         .resources_required()
         .ok_or_else(|| Refusal::Link("it imports a module or instance whose size cannot be known".into()))?;
     few("memories", resources.num_memories, MEMORIES_MAX)?;
     few("tables", resources.num_tables, TABLES_MAX)?;
     Ok(Report {
-        exports: names(shape.exports(engine).map(|(name, _)| name)),
+        kind,
+        exports: names(exports()),
         // Types named by the world itself come from the interfaces that are listed too.
         imports: names(shape.imports(engine).map(|(name, _)| name).filter(|name| name.contains(':'))),
         initialized,
