@@ -13,12 +13,14 @@ wasgi_harness::for_each_fixture!(assert_test_exists);
 #[allow(dead_code, reason = "without built guests nothing asks for them")]
 mod tests_of {
     use crate::{
-        build_python, cgi, cli_bad_input, examples, hostile, hostile_components, initialize, python, python_django,
-        python_examples, python_flask, serve, wasi,
+        build_python, c, cgi, cli_bad_input, examples, hostile, hostile_components, initialize, javascript, javascript_raw,
+        python, python_django, python_examples, python_flask, serve, wasi,
     };
 
     pub(super) const AXUM: fn() = examples::axum_is_a_router_of_plain_handlers;
     pub(super) const BIG_MEMORY: fn() = hostile_components::a_memory_over_the_limit_is_refused_with_the_limits_name;
+    pub(super) const C_HELLO: fn() = c::c_hello_greets_and_counts;
+    pub(super) const C_WORDS: fn() = c::the_environ_is_read_whole_and_by_name;
     pub(super) const CGI: fn() = cgi::wasgi_request_runs_a_program_too;
     pub(super) const CONFORMANCE: fn() = serve::several_addresses_are_served_at_once;
     pub(super) const CONFORMANCE_PYTHON: fn() = python::what_is_made_by_chance_differs_in_each_instance;
@@ -27,6 +29,7 @@ mod tests_of {
     pub(super) const DJANGO_SITE: fn() = python_django::a_visitor_signs_up_logs_in_posts_uploads_and_logs_out;
     pub(super) const EMPTY: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
     pub(super) const ENVIRON: fn() = examples::environ_shows_the_request;
+    pub(super) const FETCH_JS: fn() = javascript::a_handler_sees_the_request_as_it_was_sent;
     pub(super) const FLASK_GUESTBOOK: fn() = python_flask::a_visitor_signs_up_logs_in_posts_uploads_and_logs_out;
     pub(super) const FLASK_HELLO: fn() = python_flask::the_smallest_application_greets;
     pub(super) const FOREIGN_PROGRAM: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
@@ -40,12 +43,14 @@ mod tests_of {
     pub(super) const INIT_PRINTS: fn() = initialize::it_runs_once_before_any_request;
     pub(super) const INIT_SPINS: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_TRAPS: fn() = initialize::one_that_fails_refuses_the_app;
+    pub(super) const JS_HELLO: fn() = javascript::js_hello_greets_streams_and_measures;
     pub(super) const NESTED: fn() = hostile_components::a_nested_component_is_served_but_not_snapshotted;
     pub(super) const NEW_DJANGO: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const NEW_FLASK: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const NEW_PYTHON: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const OTHER_WORLD: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
     pub(super) const PROGRAM: fn() = cgi::a_core_module_with_an_entry_point_is_served_as_a_program;
+    pub(super) const RAW_JS: fn() = javascript_raw::a_body_is_whatever_yields_bytes_or_text;
     pub(super) const RAW_WSGI: fn() = python::an_application_needs_no_framework;
     pub(super) const RPC: fn() = examples::rpc_answers_calls_from_a_registry_made_at_deployment;
     pub(super) const RPC_PYTHON: fn() = python_examples::rpc_python_answers_calls_from_a_registry_made_at_the_build;

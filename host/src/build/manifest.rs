@@ -40,6 +40,10 @@ pub struct Manifest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lang {
+    /// By clang, for WASI.
+    C,
+    /// JavaScript or TypeScript, by esbuild and ComponentizeJS.
+    Js,
     /// By componentize-py.
     Python,
     /// By cargo, for wasm32-wasip2.
@@ -97,6 +101,11 @@ pub struct Build {
     /// Python: files and folders of the source that stay out, as patterns such as `docs/**`.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// C: what else clang is told, such as `-DNAME=value`.
+    #[serde(default)]
+    pub flags: Vec<String>,
+    /// JavaScript: the module of the app, instead of what package.json or the usual names tell.
+    pub entry: Option<PathBuf>,
     /// Rust: the package, if the workspace has several.
     pub package: Option<String>,
     /// Rust: features to build with.

@@ -4,9 +4,11 @@
 //! appends the app's files and what it asks for. The source is its author's, and so is the machine: this
 //! is the one part of wasgi that runs what it is given, and no host ever calls it.
 
+mod c;
 mod copy;
 mod databases;
 mod immortal;
+mod javascript;
 pub mod manifest;
 mod name;
 pub mod new;
@@ -80,7 +82,7 @@ pub enum BuildError {
     },
     /// Nothing tells what the app is written in.
     #[error(
-        "{folder} has no Cargo.toml, and no app is named; say `wasgi build MODULE:CALLABLE` for Python, or set `lang` and `app` under [build] in wasgi.toml"
+        "{folder} has no Cargo.toml, no package.json and no .c files, and no app is named; say `wasgi build MODULE:CALLABLE` for Python, or set `lang` and `app` under [build] in wasgi.toml"
     )]
     NoLanguage {
         /// Where it was looked for.
@@ -159,6 +161,8 @@ pub async fn build(order: &Order, progress: &dyn Progress) -> Result<Built, Buil
     let job = Job { order, manifest: &manifest, scratch: scratch.path(), progress };
     fs::create_dir(job.temporary()).map_err(BuildError::file("make", &job.temporary()))?;
     let mut made = match language(order, &manifest)? {
+        Language::C => c::build(&job).await?,
+        Language::JavaScript => javascript::build(&job).await?,
         Language::Python => python::build(&job).await?,
         Language::Rust => rust::build(&job).await?,
     };
@@ -185,6 +189,8 @@ impl Job<'_> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Language {
+    C,
+    JavaScript,
     Python,
     Rust,
 }
@@ -193,6 +199,8 @@ enum Language {
 fn language(order: &Order, manifest: &Manifest) -> Result<Language, BuildError> {
     if let Some(lang) = manifest.build.lang {
         return Ok(match lang {
+            manifest::Lang::C => Language::C,
+            manifest::Lang::Js => Language::JavaScript,
             manifest::Lang::Python => Language::Python,
             manifest::Lang::Rust => Language::Rust,
         });
@@ -201,6 +209,10 @@ fn language(order: &Order, manifest: &Manifest) -> Result<Language, BuildError> 
         Ok(Language::Python)
     } else if order.folder.join("Cargo.toml").is_file() {
         Ok(Language::Rust)
+    } else if order.folder.join("package.json").is_file() {
+        Ok(Language::JavaScript)
+    } else if c::is_there(&order.folder) {
+        Ok(Language::C)
     } else {
         Err(BuildError::NoLanguage { folder: order.folder.clone() })
     }

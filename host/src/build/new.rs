@@ -20,6 +20,10 @@ const NAME_MAX: usize = 64;
 pub enum Kind {
     /// A library in Rust.
     Rust,
+    /// One file in C.
+    C,
+    /// A module in JavaScript.
+    Js,
     /// One Python module, without a framework.
     Python,
     /// A Flask app.
@@ -51,6 +55,8 @@ impl Kind {
     fn folder(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::C => "c",
+            Self::Js => "js",
             Self::Python => "python",
             Self::Flask => "flask",
             Self::Django => "django",
@@ -115,7 +121,7 @@ fn check(name: &str, kind: Kind) -> Result<(), NewError> {
         return refuse("it has more than 64 characters");
     }
     let module = name.replace('-', "_");
-    if kind != Kind::Rust && TAKEN.contains(&module.as_str()) {
+    if !matches!(kind, Kind::C | Kind::Js | Kind::Rust) && TAKEN.contains(&module.as_str()) {
         return refuse("Python has a module of that name");
     }
     if kind == Kind::Rust && ["core", "std", "alloc", "test", "proc_macro", "wasgi_guest"].contains(&module.as_str()) {
@@ -214,16 +220,16 @@ mod tests {
             let folder = create(parent.path(), &format!("my-{}", kind.folder()), *kind).unwrap();
             let files: Vec<_> = WalkDir::new(&folder).into_iter().map(Result::unwrap).collect();
             assert!(files.iter().any(|file| file.file_name() == "README.md"), "{kind:?}");
-            assert!(
-                files.iter().any(|file| file.file_name().to_string_lossy().contains("test") || *kind == Kind::Rust)
-            );
+            assert!(files.iter().any(
+                |file| file.file_name().to_string_lossy().contains("test") || matches!(kind, Kind::C | Kind::Rust)
+            ));
             for file in files.iter().filter(|file| file.file_type().is_file()) {
                 let text = fs::read_to_string(file.path()).unwrap_or_default();
                 let open = ["{{name}}", "{{module}}", "{{secret}}"].iter().any(|word| text.contains(word));
                 assert!(!open && !file.path().to_string_lossy().contains("{{"), "{}", file.path().display());
             }
         }
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 4, "nothing is left beside them");
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 6, "nothing is left beside them");
     }
 
     #[test]

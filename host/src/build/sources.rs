@@ -17,6 +17,18 @@ pub(super) static PYTHON_SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../gue
 /// What componentize-py starts with.
 pub(super) const PYTHON_ENTRY: &str = include_str!("../../../guest-sdk/python/wasgi_entry.py");
 
+/// The C SDK.
+pub(super) static C_SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/c");
+
+/// The modules of the JavaScript SDK.
+pub(super) static JAVASCRIPT_SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/js/src");
+
+/// Its world, which goes beside the contract.
+pub(super) const JAVASCRIPT_WORLD: &str = include_str!("../../../guest-sdk/js/js.wit");
+
+/// What runs the author's esbuild and ComponentizeJS, in Node.
+pub(super) const JAVASCRIPT_BUILD: &str = include_str!("../../../guest-sdk/js/build.mjs");
+
 static RUST_SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/rust/src");
 static RUST_MACROS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../guest-sdk/rust/macros/src");
 const RUST_SDK_MANIFEST: &str = include_str!("../../../guest-sdk/rust/Cargo.toml");

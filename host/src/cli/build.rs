@@ -18,7 +18,7 @@ use crate::text::printable;
 /// Builds an app: one .wasm file with its code, its files and what it asks for
 ///
 /// What it is written in is told by [build] in the folder's wasgi.toml, or by MODULE:CALLABLE (Python), or by a Cargo.toml
-/// (Rust). Runs that language's own tools, and the app's code at module level: build only what you would run.
+/// (Rust) or a package.json (JavaScript), or .c files. Runs that language's own tools, and the app's code at module level: build only what you would run.
 #[derive(Debug, Args)]
 pub(super) struct Build {
     /// A Python app, such as mysite.wsgi:application; `module:factory()` calls a factory
@@ -30,7 +30,7 @@ pub(super) struct Build {
     /// The folder of the app's source
     #[arg(short = 'C', long, value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// How long the tool that makes the component may take, and the app's code that it runs [default: 5m for Python, 1h for Rust]
+    /// How long the tool that makes the component may take, and the app's code that it runs [default: 5m, 30m for C, 1h for Rust]
     #[arg(long, value_name = "TIME")]
     time_max: Option<Span>,
 }

@@ -56,13 +56,28 @@ pub fn cache_dir() -> PathBuf {
 /// # Panics
 /// If they are not there.
 pub fn python_tools() -> PathBuf {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    let tools = cache.expect("XDG_CACHE_HOME or HOME is set").join("wasgi/tools/componentize/bin");
+    let tools = tools().join("componentize/bin");
     assert!(
         tools.join("componentize-py").is_file(),
         "{} has no componentize-py: run cargo xtask test",
         tools.display()
     );
     tools
+}
+
+/// Node and the packages that JavaScript guests are built with: a folder with `bin` and `node_modules`.
+///
+/// # Panics
+/// If they are not there.
+pub fn javascript_tools() -> PathBuf {
+    let tools = tools().join("javascript");
+    assert!(tools.join("node_modules/esbuild").is_dir(), "{} has no esbuild: run cargo xtask test", tools.display());
+    tools
+}
+
+/// Where `cargo xtask` installs what guests are built with.
+fn tools() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    cache.expect("XDG_CACHE_HOME or HOME is set").join("wasgi/tools")
 }

@@ -51,7 +51,7 @@ impl Example {
     }
 }
 
-const EXAMPLES: [Example; 12] = [
+const EXAMPLES: [Example; 14] = [
     Example::new("hello", "the smallest application", "/", ""),
     Example::new("rpc", "JSON-RPC over a registry built at deployment", "/", CALL),
     Example::new("environ", "the request as the application sees it", "/any/path?x=1", ""),
@@ -72,6 +72,8 @@ const EXAMPLES: [Example; 12] = [
         ..Example::new("django-site", "a Django site with its admin, on SQLite", "/", "")
     },
     Example::new("starlette", "an ASGI application", "/", ""),
+    Example::new("c-hello", "an application in C", "/count", "-d 'two lines' "),
+    Example::new("js-hello", "a fetch handler in JavaScript", "/greet/Ada", ""),
 ];
 
 /// A call of JSON-RPC.
@@ -85,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let root = paths::root()?;
     guests::build()?;
     let host = build_host(&root, options)?;
-    test::python_guests(&root, if options.debug { "debug" } else { "release" })?;
+    test::built_guests(&root, if options.debug { "debug" } else { "release" })?;
     let config = write_config(&root)?;
     // Before the host runs, so that no signal is lost on us while it does.
     let signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;

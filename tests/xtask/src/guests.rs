@@ -11,13 +11,13 @@ use serde_json::Value;
 use crate::cache::Cache;
 use crate::phase::phase;
 use crate::toolchain::Toolchain;
-use crate::{fixtures, paths, python};
+use crate::{c, fixtures, javascript, paths, python};
 
 /// Guests by name, such as `hello`, with the file that was built.
 type Built = BTreeMap<String, PathBuf>;
 
 /// Builds the guests that no host is needed for into `target/guests`; files that would not change are left alone. Those
-/// in Python are built by the host, but their names are told to the tests here: the host is built with those.
+/// in Python, JavaScript and C are built by the host, but their names are told to the tests here: the host is built with those.
 ///
 /// # Errors
 /// If there is no tool chain, or something does not build.
@@ -38,6 +38,8 @@ pub(crate) fn build() -> Result<()> {
     let assembled = phase("text guests", || assemble(&texts, &output), |names| format!("{} assembled", names.len()))?;
     names.extend(assembled);
     names.extend(python::guests(&root)?.into_keys());
+    names.extend(javascript::guests(&root)?.into_keys());
+    names.extend(c::guests(&root)?.into_keys());
     names.sort();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!("two guests have the name `{}`: rename one", pair[0]);

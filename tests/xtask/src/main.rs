@@ -6,11 +6,13 @@ use anyhow::{Context as _, Result, bail};
 
 mod apt;
 mod bench;
+mod c;
 mod cache;
 mod demo;
 mod fixtures;
 mod fuzz;
 mod guests;
+mod javascript;
 mod paths;
 mod peers;
 mod phase;

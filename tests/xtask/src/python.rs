@@ -77,32 +77,90 @@ pub(crate) fn build(root: &Path, (host, output): (&Path, &Path), cache: &Path) -
             Ok(Job { name, folder, file })
         })
         .collect::<Result<_>>()?;
-    let built = phase(
-        "Python guests",
-        || build_all(host, &tools, &jobs),
-        |built| format!("{built} built, {} as before", jobs.len() - built),
-    )?;
-    for Job { name, file, .. } in &jobs {
+    let tools = Tools { host, programs: &tools.join("bin"), modules: None };
+    build_kept("Python guests", (&tools, &jobs), (&kept, output))
+}
+
+/// Apps in folders of these, whose `wasgi.toml` has this line.
+///
+/// # Errors
+/// If a folder cannot be read.
+pub(crate) fn apps(root: &Path, parents: &[&str], line: &str) -> Result<BTreeMap<String, PathBuf>> {
+    let mut apps = BTreeMap::new();
+    for parent in parents.iter().map(|folder| root.join(folder)) {
+        for entry in fs::read_dir(&parent).with_context(|| format!("cannot read {}", parent.display()))? {
+            let folder = entry?.path();
+            let manifest = fs::read_to_string(folder.join("wasgi.toml")).unwrap_or_default();
+            if manifest.lines().any(|found| found == line) {
+                apps.insert(folder.file_name().unwrap_or_default().to_string_lossy().into_owned(), folder);
+            }
+        }
+    }
+    Ok(apps)
+}
+
+/// A job for each app: where it is kept depends on what all are made of, and on its own files.
+///
+/// # Errors
+/// If something cannot be read, or the folder not be made.
+pub(crate) fn jobs<'a>(
+    apps: &'a BTreeMap<String, PathBuf>,
+    shared: &DefaultHasher,
+    kept: &Path,
+) -> Result<Vec<Job<'a>>> {
+    fs::create_dir_all(kept).with_context(|| format!("cannot make {}", kept.display()))?;
+    let job = |(name, folder): (&'a String, &PathBuf)| {
+        let mut hasher = shared.clone();
+        hash_folder(folder, &mut hasher)?;
+        let file = kept.join(format!("{name}-{:016x}.wasm", hasher.finish()));
+        Ok(Job { name, folder: folder.clone(), file })
+    };
+    apps.iter().map(job).collect()
+}
+
+/// Builds what is not kept, and copies all to `output`.
+///
+/// # Errors
+/// If an app does not build.
+pub(crate) fn build_kept(
+    title: &str,
+    (tools, jobs): (&Tools<'_>, &[Job<'_>]),
+    (kept, output): (&Path, &Path),
+) -> Result<()> {
+    let built =
+        phase(title, || build_all(tools, jobs), |built| format!("{built} built, {} as before", jobs.len() - built))?;
+    for Job { name, file, .. } in jobs {
         let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         write_if_changed(&output.join(format!("{name}.wasm")), &bytes)?;
     }
-    if built > 0 { forget(&kept) } else { Ok(()) }
+    if built > 0 { forget(kept) } else { Ok(()) }
 }
 
 /// An app to build.
-struct Job<'a> {
-    name: &'a str,
-    folder: PathBuf,
+pub(crate) struct Job<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) folder: PathBuf,
     /// Where it is kept.
-    file: PathBuf,
+    pub(crate) file: PathBuf,
+}
+
+/// What a build is done with.
+#[derive(Clone, Copy)]
+pub(crate) struct Tools<'a> {
+    /// The command `wasgi`.
+    pub(crate) host: &'a Path,
+    /// A folder of programs, which comes first in PATH.
+    pub(crate) programs: &'a Path,
+    /// For NODE_PATH.
+    pub(crate) modules: Option<&'a Path>,
 }
 
 /// Builds what is not kept, two at a time: each has a single thread for most of its time, and much memory.
-fn build_all(host: &Path, tools: &Path, jobs: &[Job<'_>]) -> Result<usize> {
+fn build_all(tools: &Tools<'_>, jobs: &[Job<'_>]) -> Result<usize> {
     let missing: Vec<&Job<'_>> = jobs.iter().filter(|job| !job.file.exists()).collect();
     for pair in missing.chunks(2) {
         thread::scope(|scope| {
-            let running: Vec<_> = pair.iter().map(|job| scope.spawn(|| build_one(host, tools, job))).collect();
+            let running: Vec<_> = pair.iter().map(|job| scope.spawn(|| build_one(tools, job))).collect();
             running.into_iter().try_for_each(|thread| thread.join().map_err(|_| anyhow!("a build panicked"))?)
         })?;
     }
@@ -119,16 +177,21 @@ fn begin(host: &Path, template: &Path, app: &Path) -> Result<PathBuf> {
     Ok(app.to_owned())
 }
 
-fn build_one(host: &Path, tools: &Path, job: &Job<'_>) -> Result<()> {
+fn build_one(tools: &Tools<'_>, job: &Job<'_>) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path: OsString = std::env::join_paths([tools.join("bin")].into_iter().chain(std::env::split_paths(&path)))
-        .context("a folder of PATH has a colon in it")?;
-    let mut command = Command::new(host);
+    let path: OsString =
+        std::env::join_paths([tools.programs.to_owned()].into_iter().chain(std::env::split_paths(&path)))
+            .context("a folder of PATH has a colon in it")?;
+    let mut command = Command::new(tools.host);
     clean(&mut command);
+    if let Some(modules) = tools.modules {
+        command.env("NODE_PATH", modules);
+    }
     // Beside its place, which `wasgi build` fills at once or not at all.
     command.arg("build").arg("--folder").arg(&job.folder).arg("--output").arg(&job.file).env("PATH", path);
     command.env_remove("VIRTUAL_ENV").stdout(Stdio::null());
-    let output = command.stderr(Stdio::piped()).output().with_context(|| format!("cannot start {}", host.display()))?;
+    let output =
+        command.stderr(Stdio::piped()).output().with_context(|| format!("cannot start {}", tools.host.display()))?;
     if !output.status.success() {
         bail!("the guest {} was not built:\n{}", job.name, String::from_utf8_lossy(&output.stderr));
     }
@@ -169,13 +232,13 @@ fn shared(root: &Path) -> Result<DefaultHasher> {
 }
 
 /// Names and contents of what is in a folder, in one order.
-fn hash_folder(folder: &Path, hasher: &mut DefaultHasher) -> Result<()> {
+pub(crate) fn hash_folder(folder: &Path, hasher: &mut DefaultHasher) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap_or_default();
-        if name == "__pycache__" {
+        if name == "__pycache__" || name == "node_modules" {
             continue;
         }
         name.hash(hasher);

@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::phase::{command_phase, phase};
-use crate::{fuzz, guests, paths, python, toolchain};
+use crate::{c, fuzz, guests, javascript, paths, python, toolchain};
 
 /// What the command line chose.
 #[derive(Debug, Default)]
@@ -29,9 +29,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     guests::build()?;
     phase("tests of the SDK", || sdk_tests(&root, options), |()| "passed".to_owned())?;
     phase("tests of the Python SDK", || python_sdk_tests(&root), |()| "passed".to_owned())?;
+    javascript::sdk_tests(&root, &paths::user_cache()?)?;
     // The tests start the binary, which cargo builds only for tests of its own package.
     command_phase("host", &mut host_build(&root))?;
-    python_guests(&root, "debug")?;
+    built_guests(&root, "debug")?;
     phase("compiled guests", || compile_interpreters(&root), |count| format!("{count} there"))?;
     command_phase("tests", &mut host_tests(&root, options))?;
     // Who asks for one test does not ask for this.
@@ -53,13 +54,16 @@ pub(crate) fn guests() -> Result<()> {
     let root = paths::root()?;
     guests::build()?;
     command_phase("host", &mut host_build(&root))?;
-    python_guests(&root, "debug")
+    built_guests(&root, "debug")
 }
 
-/// Builds the guests in Python with the host of a profile, which is built.
-pub(crate) fn python_guests(root: &Path, profile: &str) -> Result<()> {
+/// Builds the guests that are built with `wasgi build`, with the host of a profile, which is built.
+pub(crate) fn built_guests(root: &Path, profile: &str) -> Result<()> {
     let target = paths::target(root);
-    python::build(root, (&target.join(profile).join("wasgi"), &target.join("guests")), &paths::user_cache()?)
+    let (host, output, cache) = (target.join(profile).join("wasgi"), target.join("guests"), paths::user_cache()?);
+    c::build(root, (&host, &output), &cache)?;
+    javascript::build(root, (&host, &output), &cache)?;
+    python::build(root, (&host, &output), &cache)
 }
 
 /// What runs without a host, on this machine: the SDK, and the parts of guests that are pure.
@@ -96,7 +100,7 @@ fn python_sdk_tests(root: &Path) -> Result<()> {
 fn compile_interpreters(root: &Path) -> Result<usize> {
     let target = paths::target(root);
     let mut count = 0;
-    for name in python::guests(root)?.keys() {
+    for name in python::guests(root)?.keys().chain(javascript::guests(root)?.keys()) {
         let guest = target.join("guests").join(format!("{name}.wasm"));
         let mut check = Command::new(target.join("debug/wasgi"));
         check.arg("check").arg(&guest).arg("--cache").arg(target.join("test-cache")).stdout(Stdio::null());

@@ -1,0 +1,3 @@
+export function boom(text) {
+  throw new RangeError(text);
+}
