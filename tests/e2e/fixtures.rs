@@ -13,8 +13,8 @@ wasgi_harness::for_each_fixture!(assert_test_exists);
 #[allow(dead_code, reason = "without built guests nothing asks for them")]
 mod tests_of {
     use crate::{
-        build_python, c, cgi, cli_bad_input, examples, hostile, hostile_components, initialize, javascript, javascript_raw,
-        python, python_django, python_examples, python_flask, serve, wasi,
+        build_python, c, cgi, cli_bad_input, examples, hostile, hostile_components, initialize, javascript,
+        javascript_raw, python, python_django, python_examples, python_flask, serve, wasi,
     };
 
     pub(super) const AXUM: fn() = examples::axum_is_a_router_of_plain_handlers;
