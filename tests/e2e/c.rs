@@ -24,7 +24,6 @@ pub(crate) fn the_environ_is_read_whole_and_by_name() {
 #[test]
 fn it_is_initialised_once_and_each_request_starts_from_there() {
     let host = words().args(["--env", "COLOUR=blue"]).start();
-    host.log().wait("prepared");
     for _ in 0..2 {
         host.get("/calls").expect_text("1 prepared, 1 calls, given by flags, blue");
     }
