@@ -83,7 +83,8 @@ fn a_project_in_an_empty_folder_far_from_here_is_built_and_answers_with_its_file
     let outcome = project.command(&["build", "mysite.wsgi:application", "-o", "site.wasm"]).finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stdout.starts_with("built site.wasm ("), "{}", outcome.stdout);
-    assert!(outcome.stdout.ends_with("serve it with `wasgi serve site.wasm`\n"), "{}", outcome.stdout);
+    let serve = "serve it with `wasgi serve site.wasm --dir ./data:/app/data`\n";
+    assert!(outcome.stdout.ends_with(serve), "{}", outcome.stdout);
     for text in [
         "wasgi: copying the app and its packages\n",
         "importing mysite.wsgi:application and warming it up\n",
@@ -186,7 +187,8 @@ fn an_app_with_a_database_is_served_from_its_own_folder() {
     let project = Project::new(&[("visits.py", VISITS), ("page.txt", "as built")]);
     let outcome = project.command(&["build", "visits:application", "-o", "visits.wasm"]).finish();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(outcome.stderr.contains("serve it with `--dir .:/app`"), "{outcome:?}");
+    assert!(outcome.stdout.ends_with("serve it with `wasgi serve visits.wasm --dir .:/app`\n"), "{outcome:?}");
+    assert!(outcome.stderr.contains("it uses SQLite"), "{outcome:?}");
     let check = Wasgi::new(["check", "--files"]).arg(project.path("visits.wasm")).arg("--cache");
     let told = check.arg(project.beside("cache")).without_cache_flag().patience(PATIENCE).finish().stdout;
     assert!(told.contains("writable directory /app: not granted") && !told.contains("db.sqlite3"), "{told}");

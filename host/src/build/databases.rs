@@ -20,13 +20,11 @@ pub(super) fn ask(asks: &mut Asks, folders: Option<Vec<String>>, progress: &dyn 
         return;
     }
     asks.dirs = places(&folders).into_iter().map(|path| DirAsk { path, writable: true, single: true }).collect();
-    for dir in &asks.dirs {
-        let folder = dir.path.strip_prefix(MOUNT).unwrap_or_default();
-        progress.note(&format!(
-            "the app uses SQLite, and databases are not in its .wasm: serve it with `--dir .{folder}:{}`, and it runs as one instance at a time",
-            dir.path
-        ));
-    }
+    let paths: Vec<_> = asks.dirs.iter().map(|dir| dir.path.as_str()).collect();
+    progress.note(&format!(
+        "it uses SQLite: its databases are not in the .wasm, it asks for their folder ({}), and runs as one instance at a time where it may write",
+        paths.join(", ")
+    ));
 }
 
 /// The folders as the app knows them. The report is the app's own word, so what is no plain path counts as unknown.
@@ -72,11 +70,11 @@ mod tests {
     fn an_app_with_databases_asks_for_their_folders_alone() {
         let (dirs, told) = asked(vec![], Some(&["instance"]));
         assert_eq!(dirs, [dir("/app/instance", true)]);
-        assert!(told.contains("--dir ./instance:/app/instance"), "{told}");
+        assert!(told.contains("their folder (/app/instance)"), "{told}");
         for unknown in [&[][..], &[""], &["../x"], &["a", "b", "c", "d", "e"], &["a\nb"]] {
             let (dirs, told) = asked(vec![], Some(unknown));
             assert_eq!(dirs, [dir("/app", true)], "{unknown:?}");
-            assert!(told.contains("--dir .:/app"), "{told}");
+            assert!(told.contains("their folder (/app)"), "{told}");
         }
     }
 

@@ -64,6 +64,8 @@ pub struct Built {
     pub size: u64,
     /// How much of that is its bundle.
     pub bundled: u64,
+    /// The directories that it asks for, as it knows them.
+    pub dirs: Vec<String>,
 }
 
 /// Why nothing was built.
@@ -233,7 +235,8 @@ fn assemble(made: &Made, (folder, output): (&Path, &Path), progress: &dyn Progre
         .map_err(|error| BuildError::Section { component: made.component.clone(), error })?;
     output::write(output, &file)?;
     let bundled = bundle.as_ref().map_or(0, |bundle| bundle.as_bytes().len() as u64);
-    Ok(Built { path: output.to_owned(), size: file.len() as u64, bundled })
+    let dirs = made.asks.dirs.iter().map(|dir| dir.path.clone()).collect();
+    Ok(Built { path: output.to_owned(), size: file.len() as u64, bundled, dirs })
 }
 
 fn mode(mode: u32) -> fs::Permissions {

@@ -1,7 +1,7 @@
 //! `wasgi build`: from an app's source to one `.wasm`.
 
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{CliError, LINE_MAX, block_on};
 use crate::build::{self, Order, Progress};
+use crate::bundle::MOUNT;
 use crate::limits::Span;
 use crate::shutdown::Signals;
 use crate::text::printable;
@@ -59,11 +60,25 @@ impl Build {
         // A reader that is gone wants no more of it.
         let _ = writeln!(
             io::stdout(),
-            "built {path} ({}{bundle}); serve it with `wasgi serve {path}`",
-            size.display().iec()
+            "built {path} ({}{bundle}); serve it with `wasgi serve {path}{}`",
+            size.display().iec(),
+            grants(&built.dirs, &order.folder)
         );
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Flags that grant these directories: those in the bundle are found in the source folder, as the author has them.
+fn grants(dirs: &[String], folder: &Path) -> String {
+    let flag = |dir: &String| {
+        let host = match dir.strip_prefix(MOUNT) {
+            Some("") => folder.display().to_string(),
+            Some(inside) if inside.starts_with('/') => format!("{}{inside}", folder.display()),
+            _ => "HOST".to_owned(),
+        };
+        printable(&format!(" --dir {host}:{dir}"), LINE_MAX)
+    };
+    dirs.iter().map(flag).collect()
 }
 
 /// A line that moves on a terminal, and a line for each step elsewhere.
