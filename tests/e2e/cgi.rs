@@ -30,6 +30,19 @@ pub(crate) fn a_core_module_with_an_entry_point_is_served_as_a_program() {
 }
 
 #[test]
+pub(crate) fn a_program_that_takes_memory_as_go_does_keeps_it() {
+    let host = Host::serving("go-memory").start();
+    for _ in 0..3 {
+        host.get("/").expect_text("whole\n");
+    }
+    // 65 pages are over 4 MiB: the limit holds although the memory grew at once.
+    let host = Host::serving("go-memory").args(["--memory-max", "4MiB"]).start();
+    let response = host.get("/");
+    response.expect(500);
+    host.log().wait_with(&[&response.request_id(), "kind=\"out-of-memory\""]);
+}
+
+#[test]
 pub(crate) fn wasgi_request_runs_a_program_too() {
     let ran = Wasgi::new(["request"]).arg(guest("cgi")).arg("/ok").finish();
     assert_eq!(ran.code, Some(0), "{ran:?}");

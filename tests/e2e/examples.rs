@@ -25,6 +25,27 @@ pub(crate) fn rust_cgi_counts_words() {
     assert_eq!(response.header("Allow"), Some("GET, HEAD, POST"));
 }
 
+#[test]
+pub(crate) fn go_cgi_greets_and_counts() {
+    let host = Host::dir(&["go-cgi", "hello"]).start();
+    let page = host.get("/go-cgi/?name=%3Cb%3E");
+    assert!(page.expect(200).text().contains("<p>Hello, &lt;b&gt;!</p>"), "{page:?}");
+    let form = Request::post("/go-cgi/greet", "name=Ada");
+    let page = host.request(&form.header("Content-Type", "application/x-www-form-urlencoded"));
+    assert!(page.expect(200).text().contains("<p>Hello, Ada!</p>"), "{page:?}");
+    host.post("/go-cgi/words", "word and ".repeat(100_000)).expect_text("200000 words\n");
+    let told = host.get("/go-cgi/request?a=b").json();
+    assert_eq!((&told["method"], &told["query"], &told["host"]), (&json!("GET"), &json!("a=b"), &json!("test")));
+    host.get("/go-cgi/nowhere").expect(404);
+}
+
+#[test]
+pub(crate) fn a_new_app_in_go_greets() {
+    let host = Host::serving("new-go").start();
+    host.get("/").expect_text("Hello from new-go!\n");
+    host.get("/elsewhere").expect(404);
+}
+
 fn call(host: &Host, method: &str, params: &Value) -> Value {
     let request = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
     let response = host.post("/", request.to_string());

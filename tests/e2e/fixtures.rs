@@ -33,6 +33,8 @@ mod tests_of {
     pub(super) const FLASK_GUESTBOOK: fn() = python_flask::a_visitor_signs_up_logs_in_posts_uploads_and_logs_out;
     pub(super) const FLASK_HELLO: fn() = python_flask::the_smallest_application_greets;
     pub(super) const FOREIGN_PROGRAM: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const GO_CGI: fn() = examples::go_cgi_greets_and_counts;
+    pub(super) const GO_MEMORY: fn() = cgi::a_program_that_takes_memory_as_go_does_keeps_it;
     pub(super) const HELLO: fn() = examples::hello_greets;
     pub(super) const HOSTILE: fn() = hostile::whatever_a_guest_does_the_next_request_is_served;
     pub(super) const HTTP_HELLO: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
@@ -47,6 +49,7 @@ mod tests_of {
     pub(super) const NESTED: fn() = hostile_components::a_nested_component_is_served_but_not_snapshotted;
     pub(super) const NEW_DJANGO: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const NEW_FLASK: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
+    pub(super) const NEW_GO: fn() = examples::a_new_app_in_go_greets;
     pub(super) const NEW_PYTHON: fn() = build_python::new_apps_of_each_framework_are_built_and_answer;
     pub(super) const OTHER_WORLD: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
     pub(super) const PROGRAM: fn() = cgi::a_core_module_with_an_entry_point_is_served_as_a_program;

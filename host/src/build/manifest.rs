@@ -48,6 +48,8 @@ pub enum Lang {
     Python,
     /// By cargo, for wasm32-wasip2.
     Rust,
+    /// By Go, for wasip1: a CGI program.
+    Go,
 }
 
 /// Which interface an app in Python has.

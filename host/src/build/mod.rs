@@ -7,6 +7,7 @@
 mod c;
 mod copy;
 mod databases;
+mod go;
 mod immortal;
 mod javascript;
 pub mod manifest;
@@ -84,7 +85,7 @@ pub enum BuildError {
     },
     /// Nothing tells what the app is written in.
     #[error(
-        "{folder} has no Cargo.toml, no package.json and no .c files, and no app is named; say `wasgi build MODULE:CALLABLE` for Python, or set `lang` and `app` under [build] in wasgi.toml"
+        "{folder} has no Cargo.toml, no go.mod, no package.json and no .c files, and no app is named; say `wasgi build MODULE:CALLABLE` for Python, or set `lang` and `app` under [build] in wasgi.toml"
     )]
     NoLanguage {
         /// Where it was looked for.
@@ -167,6 +168,7 @@ pub async fn build(order: &Order, progress: &dyn Progress) -> Result<Built, Buil
         Language::JavaScript => javascript::build(&job).await?,
         Language::Python => python::build(&job).await?,
         Language::Rust => rust::build(&job).await?,
+        Language::Go => go::build(&job).await?,
     };
     made.asks.built_by.push(bundle::asks::Tool { name: "wasgi".into(), version: env!("CARGO_PKG_VERSION").into() });
     let output = order.output.clone().unwrap_or_else(|| format!("{}.wasm", made.name).into());
@@ -195,6 +197,7 @@ enum Language {
     JavaScript,
     Python,
     Rust,
+    Go,
 }
 
 /// What the manifest says, else what the order and the folder tell.
@@ -205,12 +208,15 @@ fn language(order: &Order, manifest: &Manifest) -> Result<Language, BuildError> 
             manifest::Lang::Js => Language::JavaScript,
             manifest::Lang::Python => Language::Python,
             manifest::Lang::Rust => Language::Rust,
+            manifest::Lang::Go => Language::Go,
         });
     }
     if order.app.is_some() || manifest.build.app.is_some() {
         Ok(Language::Python)
     } else if order.folder.join("Cargo.toml").is_file() {
         Ok(Language::Rust)
+    } else if order.folder.join("go.mod").is_file() {
+        Ok(Language::Go)
     } else if order.folder.join("package.json").is_file() {
         Ok(Language::JavaScript)
     } else if c::is_there(&order.folder) {

@@ -30,6 +30,8 @@ pub enum Kind {
     Flask,
     /// A Django project with one app.
     Django,
+    /// A CGI program in Go, with net/http.
+    Go,
 }
 
 /// Why no app was begun.
@@ -60,6 +62,7 @@ impl Kind {
             Self::Python => "python",
             Self::Flask => "flask",
             Self::Django => "django",
+            Self::Go => "go",
         }
     }
 }
@@ -121,7 +124,7 @@ fn check(name: &str, kind: Kind) -> Result<(), NewError> {
         return refuse("it has more than 64 characters");
     }
     let module = name.replace('-', "_");
-    if !matches!(kind, Kind::C | Kind::Js | Kind::Rust) && TAKEN.contains(&module.as_str()) {
+    if matches!(kind, Kind::Python | Kind::Flask | Kind::Django) && TAKEN.contains(&module.as_str()) {
         return refuse("Python has a module of that name");
     }
     if kind == Kind::Rust && ["core", "std", "alloc", "test", "proc_macro", "wasgi_guest"].contains(&module.as_str()) {
@@ -229,7 +232,7 @@ mod tests {
                 assert!(!open && !file.path().to_string_lossy().contains("{{"), "{}", file.path().display());
             }
         }
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 6, "nothing is left beside them");
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 7, "nothing is left beside them");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Example {
     }
 }
 
-const EXAMPLES: [Example; 14] = [
+const EXAMPLES: [Example; 15] = [
     Example::new("hello", "the smallest application", "/", ""),
     Example::new("rpc", "JSON-RPC over a registry built at deployment", "/", CALL),
     Example::new("environ", "the request as the application sees it", "/any/path?x=1", ""),
@@ -59,6 +59,7 @@ const EXAMPLES: [Example; 14] = [
     Example::new("upload", "a hash of a body of any size", "/Cargo.lock", "-T Cargo.lock "),
     Example::new("axum", "an axum router as a guest", "/greet/Ada", ""),
     Example::new("rust-cgi", "a CGI program, which is run for each request", "/", "-d 'to be or not to be' "),
+    Example::new("go-cgi", "net/http of Go's standard library, as a CGI program", "/", ""),
     Example::new("rpc-python", "the same JSON-RPC in Python, initialised when it was built", "/", CALL),
     Example::new("flask-hello", "the smallest Flask application", "/", ""),
     Example {

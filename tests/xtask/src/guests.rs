@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cache::Cache;
 use crate::phase::phase;
 use crate::toolchain::Toolchain;
-use crate::{c, fixtures, javascript, paths, python};
+use crate::{c, fixtures, go, javascript, paths, python};
 
 /// Guests by name, such as `hello`, with the file that was built.
 type Built = BTreeMap<String, PathBuf>;
@@ -40,6 +40,7 @@ pub(crate) fn build() -> Result<()> {
     names.extend(python::guests(&root)?.into_keys());
     names.extend(javascript::guests(&root)?.into_keys());
     names.extend(c::guests(&root)?.into_keys());
+    names.extend(go::guests(&root).into_keys());
     names.sort();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         bail!("two guests have the name `{}`: rename one", pair[0]);

@@ -11,6 +11,7 @@ mod cache;
 mod demo;
 mod fixtures;
 mod fuzz;
+mod go;
 mod guests;
 mod javascript;
 mod paths;

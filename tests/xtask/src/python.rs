@@ -58,7 +58,7 @@ pub(crate) fn build(root: &Path, (host, output): (&Path, &Path), cache: &Path) -
     if guests.is_empty() {
         return Ok(());
     }
-    let tools = set_up(&cache.join("tools/componentize"))?;
+    let tools = install(&cache.join("tools/componentize"), COMPONENTIZE_PY)?;
     let kept = cache.join("guests/python");
     fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
     let shared = shared(root)?;
@@ -168,7 +168,7 @@ fn build_all(tools: &Tools<'_>, jobs: &[Job<'_>]) -> Result<usize> {
 }
 
 /// Has `wasgi new` make an app of this template.
-fn begin(host: &Path, template: &Path, app: &Path) -> Result<PathBuf> {
+pub(crate) fn begin(host: &Path, template: &Path, app: &Path) -> Result<PathBuf> {
     let (parent, name) = app.parent().zip(app.file_name()).context("an app has a folder and a name")?;
     let language = template.file_name().context("a template has a name")?;
     let mut command = Command::new(host);
@@ -198,9 +198,9 @@ fn build_one(tools: &Tools<'_>, job: &Job<'_>) -> Result<()> {
     Ok(())
 }
 
-/// An environment with the tools, which is made once for all clones of this user.
-fn set_up(folder: &Path) -> Result<PathBuf> {
-    let mark = folder.join(format!("{COMPONENTIZE_PY}.installed"));
+/// An environment with a tool from Python's packages, which is made once for all clones of this user.
+pub(crate) fn install(folder: &Path, tool: &'static str) -> Result<PathBuf> {
+    let mark = folder.join(format!("{tool}.installed"));
     if mark.exists() {
         return Ok(folder.to_owned());
     }
@@ -211,12 +211,12 @@ fn set_up(folder: &Path) -> Result<PathBuf> {
     };
     if venv().is_err() {
         println!("guests: apt-get install python3 python3-venv");
-        apt::install(&["python3", "python3-venv"]).context("Python guests need python3 with venv")?;
+        apt::install(&["python3", "python3-venv"]).context("guests need python3 with venv")?;
         venv()?;
     }
     let mut pip = Command::new(folder.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check", COMPONENTIZE_PY]);
-    command_phase("componentize-py", &mut pip)?;
+    pip.args(["install", "--quiet", "--disable-pip-version-check", tool]);
+    command_phase(tool, &mut pip)?;
     fs::write(&mark, "").with_context(|| format!("cannot write {}", mark.display()))?;
     Ok(folder.to_owned())
 }

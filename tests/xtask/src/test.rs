@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::phase::{command_phase, phase};
-use crate::{c, fuzz, guests, javascript, paths, python, toolchain};
+use crate::{c, fuzz, go, guests, javascript, paths, python, toolchain};
 
 /// What the command line chose.
 #[derive(Debug, Default)]
@@ -62,6 +62,7 @@ pub(crate) fn built_guests(root: &Path, profile: &str) -> Result<()> {
     let target = paths::target(root);
     let (host, output, cache) = (target.join(profile).join("wasgi"), target.join("guests"), paths::user_cache()?);
     c::build(root, (&host, &output), &cache)?;
+    go::build(root, (&host, &output), &cache)?;
     javascript::build(root, (&host, &output), &cache)?;
     python::build(root, (&host, &output), &cache)
 }
@@ -100,7 +101,8 @@ fn python_sdk_tests(root: &Path) -> Result<()> {
 fn compile_interpreters(root: &Path) -> Result<usize> {
     let target = paths::target(root);
     let mut count = 0;
-    for name in python::guests(root)?.keys().chain(javascript::guests(root)?.keys()) {
+    let (python, javascript, go) = (python::guests(root)?, javascript::guests(root)?, go::guests(root));
+    for name in python.keys().chain(javascript.keys()).chain(go.keys()) {
         let guest = target.join("guests").join(format!("{name}.wasm"));
         let mut check = Command::new(target.join("debug/wasgi"));
         check.arg("check").arg(&guest).arg("--cache").arg(target.join("test-cache")).stdout(Stdio::null());

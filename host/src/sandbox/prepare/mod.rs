@@ -6,6 +6,7 @@
 mod cache;
 mod child;
 mod fuse;
+mod go_memory;
 mod inspect;
 mod snapshot;
 mod work;
@@ -229,9 +230,9 @@ impl Workshop {
 
     /// The artifact of a component if the cache has it.
     fn find(&self, path: &Path, component: Vec<u8>, terms: &Terms) -> Found {
-        // Only a snapshot depends on what the app is granted, and on its bundle.
-        let initializes = inspect::exports_initialize(&component);
-        let key = cache::key(&component, self.compatibility, initializes.then_some(terms));
+        // A snapshot depends on what the app is granted and on its bundle, a program of Go on its memory-max.
+        let depends = inspect::exports_initialize(&component) || wrap::depends_on_limits(&component);
+        let key = cache::key(&component, self.compatibility, depends.then_some(terms));
         let Some(artifact) = self.cache.find(&key) else { return Found::Component { key, component } };
         tracing::debug!(component = ?path, "found in the compile cache");
         Found::Artifact(Box::new(artifact))

@@ -36,14 +36,14 @@ const PAGE: u64 = 64 * 1024;
 /// [`Refusal`].
 pub(super) async fn run(component: &[u8], order: &Order, log: Arc<dyn GuestLog>) -> Result<Report, Refusal> {
     inspect::check(component)?;
+    let terms = order.terms()?;
     let wrapped;
     let component = if inspect::is_module(component) {
-        wrapped = wrap::program(component)?;
+        wrapped = wrap::program(component, terms.limits.memory_max)?;
         &wrapped
     } else {
         component
     };
-    let terms = order.terms()?;
     let initialized = inspect::exports_initialize(component);
     let snapshot;
     let serves = if initialized {
