@@ -115,6 +115,14 @@ fn a_program_that_was_made_in_advance_finds_nothing_of_those_before_it() {
     nobody_finds_a_secret(&["--warm-min", "1"]);
 }
 
+/// The line that the program writes in the end, piece by piece.
+fn what_is_left(host: &Host) -> String {
+    eventually("the end of the program", || {
+        let text = fs::read_to_string(host.path("data/left")).ok()?;
+        text.ends_with('\n').then_some(text)
+    })
+}
+
 #[test]
 fn a_program_whose_client_leaves_may_clean_up() {
     let host = Host::serving("cgi").grant("data", "/data").args(["--access-log-format", "json"]).start();
@@ -123,10 +131,7 @@ fn a_program_whose_client_leaves_may_clean_up() {
     let head = conn.head();
     assert_eq!(head.status, 200);
     drop(conn);
-    let left = eventually("the end of the program", || {
-        let text = fs::read_to_string(host.path("data/left")).ok()?;
-        text.ends_with('\n').then_some(text)
-    });
+    let left = what_is_left(&host);
     assert!(left.starts_with("cleaned up after"), "{left}");
     let entry = access_entry(&host, head.header("X-Request-Id").unwrap());
     assert_eq!(entry["error"], "client-left", "{entry}");
@@ -159,7 +164,7 @@ fn a_program_that_prints_to_a_client_that_reads_nothing_is_held() {
     let mut conn = host.connect();
     conn.send(Request::get("/leave?file=/data/left").bytes());
     assert_eq!(conn.head().status, 200);
-    let left = eventually("the end of the program", || fs::read_to_string(host.path("data/left")).ok());
+    let left = what_is_left(&host);
     let printed = left.split_whitespace().find_map(|word| word.parse::<u64>().ok()).unwrap();
     assert!(printed < 64 << 20, "{printed} bytes were printed to nobody");
     let grown = memory_kib(&host, "VmHWM") - before;
