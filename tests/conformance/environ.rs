@@ -74,6 +74,21 @@ pub(crate) fn the_path_info_is_the_decoded_rest_of_the_path(_: &Hosts) {
     }
 }
 
+/// The same with a guest that answers its environ at every path below one.
+pub(crate) fn the_path_info_is_what_the_route_leaves(hosts: &Hosts) {
+    for (path, path_info) in [
+        ("/environ/a/b", "/environ/a/b"),
+        ("/environ/a%20b", "/environ/a b"),
+        ("/environ/a%2Fb", "/environ/a/b"),
+        ("/environ//a;p=1", "/environ//a;p=1"),
+        ("/environ/%C3%A9%ff", "/environ/\u{c3}\u{a9}\u{ff}"),
+    ] {
+        let environ = environ_of(hosts.mounted(), &Request::get(&hosts.at(path)));
+        assert_eq!(environ["SCRIPT_NAME"], hosts.at(""), "{path}");
+        assert_eq!(environ["PATH_INFO"], path_info, "{path}");
+    }
+}
+
 pub(crate) fn the_query_is_told_undecoded(hosts: &Hosts) {
     for (target, query) in
         [("/environ", ""), ("/environ?", ""), ("/environ?a=%20&b=c+d", "a=%20&b=c+d"), ("/environ?a?b=/", "a?b=/")]

@@ -15,8 +15,10 @@ mod head;
 mod hosts;
 mod http;
 mod input;
+mod javascript;
 mod python;
 mod rfc3875;
+mod special;
 mod table;
 
 use std::collections::BTreeMap;
@@ -33,8 +35,11 @@ const RULES: u32 = 75;
 
 fn main() -> ExitCode {
     let rows = table::rows();
-    let columns: [Column; 2] =
-        [("rust", "conformance", |row| &row.rust), ("python", "conformance-python", |row| &row.python)];
+    let columns: [Column; 3] = [
+        ("rust", "conformance", |row| &row.rust),
+        ("python", "conformance-python", |row| &row.python),
+        ("javascript", "conformance-js", |row| &row.javascript),
+    ];
     let hosts = columns.map(|(_, guest, _)| Arc::new(Hosts::of(guest)));
     let trials = columns.iter().zip(&hosts).flat_map(|(column, hosts)| trials(&rows, column, hosts));
     // Programs have rules of their own.

@@ -5,31 +5,17 @@ use std::fs;
 use serde_json::json;
 use wasgi_harness::{BodyEnd, Request};
 
-use crate::hosts::{Hosts, environ_of};
-use crate::table::{Coverage, Test, tests};
-use crate::{body, errors, exc_info, input, python};
-
-/// The coverage of a rule in Python, where that of Rust is this.
-pub(crate) fn coverage(rule: &str, rust: &Coverage) -> Coverage {
-    match (rust, special(rule)) {
-        (_, Some(Special::Instead(tests))) => tests,
-        (Coverage::Tests(tests), Some(Special::Besides(more))) => Coverage::Tests([tests.as_slice(), &more].concat()),
-        (_, Some(Special::Besides(tests))) => Coverage::Tests(tests),
-        (same, None) => same.clone(),
-    }
-}
+use crate::hosts::Hosts;
+use crate::special::{Special, besides};
+use crate::table::{Coverage, tests};
+use crate::{body, environ, errors, exc_info, input, python};
 
 /// How a rule's proofs differ from those of Rust.
-enum Special {
-    Besides(Vec<Test>),
-    Instead(Coverage),
-}
-
-fn special(rule: &str) -> Option<Special> {
+pub(crate) fn special(rule: &str) -> Option<Special> {
     Some(match rule {
         "rule 3" => besides(tests![python::entries_have_the_types_of_pep_3333]),
         "rule 4" | "rule 6" => besides(tests![python::every_iterable_is_a_body]),
-        "rule 12" | "PATH_INFO" => Special::Instead(tests![python::the_path_info_is_the_decoded_rest_of_the_path]),
+        "rule 12" | "PATH_INFO" => Special::Instead(tests![environ::the_path_info_is_what_the_route_leaves]),
         "rule 20" | "rule 23" | "rule 27" | "rule 28" | "rule 29" => {
             besides(tests![python::entries_have_the_types_of_pep_3333])
         }
@@ -65,11 +51,6 @@ fn special(rule: &str) -> Option<Special> {
     })
 }
 
-fn besides(coverage: Coverage) -> Special {
-    let Coverage::Tests(tests) = coverage else { unreachable!("made by tests!") };
-    Special::Besides(tests)
-}
-
 pub(crate) fn entries_have_the_types_of_pep_3333(hosts: &Hosts) {
     let types = hosts.plain().get("/types").json();
     assert_eq!(types["environ"], "dict", "a plain one");
@@ -98,20 +79,6 @@ pub(crate) fn every_iterable_is_a_body(hosts: &Hosts) {
     }
     let large = host.get("/iterable?kind=large");
     assert_eq!(large.expect(200).body.len(), 3_000_000, "what is too large for one piece is written");
-}
-
-pub(crate) fn the_path_info_is_the_decoded_rest_of_the_path(hosts: &Hosts) {
-    for (path, path_info) in [
-        ("/environ/a/b", "/environ/a/b"),
-        ("/environ/a%20b", "/environ/a b"),
-        ("/environ/a%2Fb", "/environ/a/b"),
-        ("/environ//a;p=1", "/environ//a;p=1"),
-        ("/environ/%C3%A9%ff", "/environ/\u{c3}\u{a9}\u{ff}"),
-    ] {
-        let environ = environ_of(hosts.mounted(), &Request::get(&hosts.at(path)));
-        assert_eq!(environ["SCRIPT_NAME"], hosts.at(""), "{path}");
-        assert_eq!(environ["PATH_INFO"], path_info, "{path}");
-    }
 }
 
 pub(crate) fn a_file_like_object_is_sent_in_blocks(hosts: &Hosts) {

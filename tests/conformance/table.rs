@@ -3,7 +3,7 @@
 //! A new rule starts as [`Coverage::Missing`], which fails the run until a test or a reason takes its place.
 
 use crate::hosts::Hosts;
-use crate::{body, calling, environ, errors, exc_info, head, http, input, python, rfc3875};
+use crate::{body, calling, environ, errors, exc_info, head, http, input, javascript, python, rfc3875, special};
 
 /// A rule and its proofs, one column for each language that guests are written in.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) rust: Coverage,
     /// The guest in Python.
     pub(crate) python: Coverage,
+    /// The guest in JavaScript.
+    pub(crate) javascript: Coverage,
 }
 
 /// What is known of a rule.
@@ -41,10 +43,11 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// A guest answers the same whatever it is written in, unless `python::coverage` says otherwise.
+/// A guest answers the same whatever it is written in, unless `special` of its language says otherwise.
 fn row(rule: &'static str, says: &'static str, rust: Coverage) -> Row {
-    let python = python::coverage(rule, &rust);
-    Row { rule, says, rust, python }
+    let python = special::coverage(&rust, python::special(rule));
+    let javascript = special::coverage(&rust, javascript::special(rule));
+    Row { rule, says, rust, python, javascript }
 }
 
 const APPLICATION: &str = "a rule for applications, which a server cannot prove or break";

@@ -23,6 +23,7 @@ mod tests_of {
     pub(super) const C_WORDS: fn() = c::the_environ_is_read_whole_and_by_name;
     pub(super) const CGI: fn() = cgi::wasgi_request_runs_a_program_too;
     pub(super) const CONFORMANCE: fn() = serve::several_addresses_are_served_at_once;
+    pub(super) const CONFORMANCE_JS: fn() = javascript_raw::each_instance_begins_where_the_build_ended;
     pub(super) const CONFORMANCE_PYTHON: fn() = python::what_is_made_by_chance_differs_in_each_instance;
     pub(super) const CONNECT: fn() = wasi::there_is_no_network;
     pub(super) const CORE_MODULE: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;

@@ -19,6 +19,14 @@ pub(crate) fn a_body_is_whatever_yields_bytes_or_text() {
 }
 
 #[test]
+pub(crate) fn each_instance_begins_where_the_build_ended() {
+    let host = Host::serving("conformance-js").start();
+    for _ in 0..3 {
+        assert_eq!(host.get("/calls").json(), json!({"calls": 1}));
+    }
+}
+
+#[test]
 fn the_environ_has_the_types_of_pep_3333() {
     let environ = raw().start().get("/environ").expect(200).json();
     assert_eq!(
