@@ -19,6 +19,7 @@ pub mod host_calls;
 pub mod instance;
 mod limiter;
 pub mod meter;
+mod outgoing;
 pub mod output;
 pub mod pool;
 pub mod prepare;

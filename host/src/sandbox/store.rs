@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::bundle::mounts::Mounts;
 use crate::config::Grants;
@@ -12,6 +13,7 @@ use crate::limits::AppLimits;
 use crate::sandbox::host_calls::Request;
 use crate::sandbox::limiter::MemoryLimiter;
 use crate::sandbox::meter::{AtTick, Meter};
+use crate::sandbox::outgoing::Outgoing;
 use crate::sandbox::output::{GuestLog, Output};
 use crate::sandbox::program::Program;
 use crate::sandbox::wasi::{self, Files};
@@ -61,6 +63,15 @@ pub(crate) struct Guest {
     /// Made at the first WASI call: many requests make none, and the context costs several
     /// allocations.
     wasi: Option<WasiCtx>,
+    http: WasiHttpCtx,
+    /// Its requests to the outside.
+    outgoing: Outgoing,
+}
+
+impl WasiHttpView for Guest {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+    }
 }
 
 impl WasiView for Guest {
@@ -88,6 +99,9 @@ impl Guest {
     }
 }
 
+/// Room for a few headers, however small `head-size-max` is.
+const FIELDS_MIN: usize = 4 * 1024;
+
 /// Makes a store with its limiter, its interruption and its bounds set together.
 pub(crate) fn build_store(
     engine: &Engine,
@@ -108,6 +122,8 @@ pub(crate) fn build_store(
         table,
         gateway_handles: 0,
         wasi: None,
+        http: fields(&limits),
+        outgoing: Outgoing::new(&limits),
     };
     #[expect(clippy::disallowed_methods, reason = "the one place that may make a store")]
     let mut store = Store::new(engine, guest);
@@ -124,4 +140,12 @@ pub(crate) fn build_store(
         })
     });
     store
+}
+
+/// What bounds each set of headers that a guest makes.
+fn fields(limits: &AppLimits) -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    // Counted with what a map of headers takes in memory, which is more than what is sent.
+    context.set_field_size_limit(2 * limits.head_size_max.to_usize() + FIELDS_MIN);
+    context
 }
