@@ -22,6 +22,7 @@ use crate::client::Client;
 use crate::config::{RequestBody, TrustedPeers};
 use crate::environ::{self, Context, Endpoint, Scheme};
 use crate::error::{Blame, Error};
+use crate::incoming;
 use crate::input::Input;
 use crate::limits::HostLimits;
 use crate::net::body::Plan;
@@ -257,6 +258,15 @@ fn variables(
     visit.environ(&environ);
     Ok(match app.kind() {
         Kind::Gateway => Variables::Environ(environ),
+        Kind::Http => Variables::Head(Box::new(incoming::head(
+            visit.asked(),
+            &incoming::Context {
+                script_name: &route.script_name,
+                scheme: connection.scheme,
+                local: connection.local,
+                request_id: visit.id(),
+            },
+        ))),
         Kind::Cgi => Variables::Environment(cgi::variables(&environ)?),
     })
 }

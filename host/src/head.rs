@@ -60,6 +60,29 @@ impl Head {
         Ok(head)
     }
 
+    /// Checks what an app of `wasi:http` answers with, by the same rules. Its names and values have no other than valid
+    /// characters already; there is no reason phrase.
+    pub fn of_response(status: StatusCode, headers: HeaderMap, limits: &AppLimits) -> Result<Self, HeadError> {
+        let sizes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+        check_sizes("NNN".len(), sizes, limits)?;
+        if status < StatusCode::OK {
+            let message = format!("{status} is not from 200 to 999; codes under 200 are the host's to send");
+            return Err(HeadError::BadStatus(message));
+        }
+        let mut head = Self { status, reason: None, headers, content_length: None };
+        if let Some(name) = head.headers.keys().find(|name| is_hop_by_hop(name)) {
+            return Err(about_the_connection(name));
+        }
+        let lengths: Vec<_> = head.headers.get_all(CONTENT_LENGTH).iter().cloned().collect();
+        for length in &lengths {
+            head.add_length(length.as_bytes())?;
+        }
+        if let Some(only) = lengths.into_iter().next() {
+            head.headers.insert(CONTENT_LENGTH, only);
+        }
+        Ok(head)
+    }
+
     /// Whether the status has no body by its nature: 204 and 304 (RFC 9110 section 6.4.1).
     pub fn forbids_body(&self) -> bool {
         matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
@@ -115,14 +138,21 @@ const HOST_HEADERS: usize = 4;
 const HEADERS_MAX: u32 = 16 * 1024;
 
 fn check_size(status: &str, headers: &[(String, String)], limits: &AppLimits) -> Result<(), HeadError> {
-    let count_max = limits.head_count_max.min(HEADERS_MAX);
-    if u32::try_from(headers.len()).map_or(true, |count| count > count_max) {
-        let message = format!("{} headers are over head-count-max, {count_max}", headers.len());
-        return Err(HeadError::TooLarge(message));
+    check_sizes(status.len(), headers.iter().map(|(name, value)| name.len() + value.len()), limits)
+}
+
+/// Checks the sizes of the names and values together.
+fn check_sizes(status: usize, headers: impl Iterator<Item = usize>, limits: &AppLimits) -> Result<(), HeadError> {
+    let (mut count, mut size) = (0_u32, status);
+    for header in headers {
+        count = count.saturating_add(1);
+        // Each pair counts with the bytes that HTTP/1 puts around it.
+        size = size.saturating_add(header + ": ".len() + "\r\n".len());
     }
-    // Each pair counts with the bytes that HTTP/1 puts around it.
-    let lines = headers.iter().map(|(name, value)| name.len() + ": ".len() + value.len() + "\r\n".len());
-    let size = status.len() + lines.sum::<usize>();
+    let count_max = limits.head_count_max.min(HEADERS_MAX);
+    if count > count_max {
+        return Err(HeadError::TooLarge(format!("{count} headers are over head-count-max, {count_max}")));
+    }
     if size > limits.head_size_max.to_usize() {
         let message = format!("{size} bytes are over head-size-max, {}", limits.head_size_max);
         return Err(HeadError::TooLarge(message));
@@ -157,13 +187,17 @@ fn check_name(name: &str) -> Result<HeaderName, HeadError> {
         HeadError::BadHeader(format!("{} is not a header name; letters, digits and `-` make one", shown(name)))
     })?;
     if is_hop_by_hop(&parsed) {
-        return Err(HeadError::BadHeader(format!("{parsed} is about the connection, which is the host's")));
+        return Err(about_the_connection(&parsed));
     }
     if parsed == "status" {
         let message = "status is no header; it is the first argument of start_response";
         return Err(HeadError::BadHeader(message.to_owned()));
     }
     Ok(parsed)
+}
+
+fn about_the_connection(name: &HeaderName) -> HeadError {
+    HeadError::BadHeader(format!("{name} is about the connection, which is the host's"))
 }
 
 fn check_value<'a>(name: &str, value: &'a str) -> Result<std::borrow::Cow<'a, [u8]>, HeadError> {

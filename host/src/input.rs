@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf as _, Bytes};
 use futures_util::{Stream, StreamExt as _};
+use http::HeaderMap;
 
 use crate::own_threads;
 
@@ -35,8 +37,14 @@ pub type InputStream = Pin<Box<dyn Stream<Item = Result<Bytes, InputError>> + Se
 /// What a spooled body counts against, given back when the body is dropped.
 pub trait Reservation: Send + Sync + std::fmt::Debug {}
 
+/// What follows a body: set, if there is anything, by the time the body has ended.
+pub type Trailers = OnceLock<HeaderMap>;
+
 /// The request body: at most one per request, read once from start to end.
-pub struct Input(Source);
+pub struct Input {
+    source: Source,
+    trailers: Option<Arc<Trailers>>,
+}
 
 enum Source {
     Memory(Bytes),
@@ -48,22 +56,38 @@ enum Source {
 impl Input {
     /// A body that lies in memory; empty for a request without one.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self(Source::Memory(bytes))
+        Self::of(Source::Memory(bytes))
     }
 
     /// A body of `length` bytes in `file`, read from its present position.
     pub fn from_file(file: File, length: u64, reservation: Box<dyn Reservation>) -> Self {
-        Self(Source::Spooled { file, left: length, _reservation: reservation })
+        Self::of(Source::Spooled { file, left: length, _reservation: reservation })
     }
 
     /// A body that is still arriving.
     pub fn from_stream(stream: InputStream) -> Self {
-        Self(Source::Streamed { stream, rest: Bytes::new() })
+        Self::of(Source::Streamed { stream, rest: Bytes::new() })
+    }
+
+    fn of(source: Source) -> Self {
+        Self { source, trailers: None }
+    }
+
+    /// The same body, followed by what will be in `trailers`.
+    #[must_use]
+    pub fn with_trailers(mut self, trailers: Arc<Trailers>) -> Self {
+        self.trailers = Some(trailers);
+        self
+    }
+
+    /// What follows the body, if anything does. Only after its end is that known for sure.
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.trailers.as_ref()?.get()
     }
 
     /// The body's length, if it is known before reading.
     pub fn length(&self) -> Option<u64> {
-        match &self.0 {
+        match &self.source {
             Source::Memory(bytes) => Some(bytes.len() as u64),
             Source::Spooled { left, .. } => Some(*left),
             Source::Streamed { .. } | Source::Failed(_) => None,
@@ -80,16 +104,16 @@ impl Input {
         if max == 0 {
             return Ok(Vec::new());
         }
-        let read = match &mut self.0 {
+        let read = match &mut self.source {
             Source::Memory(bytes) => Ok(take(bytes, max)),
             Source::Spooled { file, left, .. } => read_file(file, left, max).await,
             Source::Streamed { stream, rest } => read_stream(stream, rest, max).await,
             Source::Failed(error) => Err(error.clone()),
         };
         match &read {
-            Err(error) => self.0 = Source::Failed(error.clone()),
+            Err(error) => self.source = Source::Failed(error.clone()),
             // A stream must not be asked again after its end.
-            Ok(bytes) if bytes.is_empty() => self.0 = Source::Memory(Bytes::new()),
+            Ok(bytes) if bytes.is_empty() => self.source = Source::Memory(Bytes::new()),
             Ok(_) => {}
         }
         read
@@ -98,7 +122,7 @@ impl Input {
 
 impl std::fmt::Debug for Input {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let place = match &self.0 {
+        let place = match &self.source {
             Source::Memory(_) => "memory",
             Source::Spooled { .. } => "spooled",
             Source::Streamed { .. } => "streamed",

@@ -2,7 +2,7 @@
 //! components, each request in an instance of its own.
 //!
 //! The modules in reading order: [`gateway`] tells the story of one request. Its leaves are pure:
-//! [`request_check`], [`router`], [`environ`], [`head`], [`cgi`], [`error`]. What passes between them:
+//! [`request_check`], [`router`], [`environ`], [`incoming`], [`head`], [`cgi`], [`error`]. What passes between them:
 //! [`input`], [`reply`], [`client`], [`visit`]; [`requests`] counts them. What an app
 //! brings along besides its code is read by [`bundle`]. On one side is [`net`],
 //! which knows hyper; on the other [`sandbox`], which knows wasmtime. [`host`] puts them together from
@@ -27,6 +27,7 @@ pub mod error;
 pub mod gateway;
 pub mod head;
 pub mod host;
+pub mod incoming;
 pub mod input;
 pub mod limits;
 pub mod native;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::uri::PathAndQuery;
 use tokio::sync::{mpsc, oneshot};
 
@@ -62,6 +63,8 @@ pub struct BodyStream {
     end: oneshot::Receiver<Result<Last, Cut>>,
     /// A file that is the last of it, once the guest has returned.
     file: Option<FilePart>,
+    /// What follows the body, once it has ended.
+    trailers: Option<HeaderMap>,
     client: Arc<Client>,
     ended: bool,
 }
@@ -73,6 +76,8 @@ pub enum Last {
     Bytes(Bytes),
     /// A part of a file.
     File(FilePart),
+    /// Bytes, which may be none, and trailers.
+    Trailers(Bytes, HeaderMap),
 }
 
 /// The guest's side of a [`BodyStream`].
@@ -93,7 +98,8 @@ impl BodyStream {
     pub fn channel(client: Arc<Client>) -> (BodySender, Self) {
         let (chunk_sender, chunks) = mpsc::channel(CHUNKS_MAX);
         let (end_sender, end) = oneshot::channel();
-        (BodySender { chunks: chunk_sender, end: end_sender }, Self { chunks, end, file: None, client, ended: false })
+        let sender = BodySender { chunks: chunk_sender, end: end_sender };
+        (sender, Self { chunks, end, file: None, trailers: None, client, ended: false })
     }
 
     /// The next chunk, never empty; `None` at the proper end of the body.
@@ -110,12 +116,21 @@ impl BodyStream {
         // A sender dropped without a word is a guest that is gone: a cut like any other.
         let end = ready!(Pin::new(&mut self.end).poll(context)).unwrap_or(Err(Cut));
         self.ended = true;
+        let whole = |last: Bytes| Poll::Ready((!last.is_empty()).then_some(Ok(last)));
         match end {
-            Ok(Last::Bytes(last)) if last.is_empty() => Poll::Ready(None),
-            Ok(Last::Bytes(last)) => Poll::Ready(Some(Ok(last))),
+            Ok(Last::Bytes(last)) => whole(last),
+            Ok(Last::Trailers(last, trailers)) => {
+                self.trailers = Some(trailers);
+                whole(last)
+            }
             Ok(Last::File(file)) => self.file.insert(file).poll_next(context),
             Err(Cut) => Poll::Ready(Some(Err(Cut))),
         }
+    }
+
+    /// The trailers that follow the body, if it has ended and has any. They are there once.
+    pub fn take_trailers(&mut self) -> Option<HeaderMap> {
+        self.trailers.take()
     }
 }
 
@@ -147,6 +162,18 @@ mod tests {
         assert_eq!(next(&mut stream).await, Some(Ok("z".into())));
         assert_eq!(next(&mut stream).await, None);
         assert_eq!(next(&mut stream).await, None);
+    }
+
+    #[tokio::test]
+    async fn trailers_come_after_the_last_bytes_and_once() {
+        let (sender, mut stream) = BodyStream::channel(Arc::default());
+        let trailers = HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("x"))]);
+        sender.end.send(Ok(Last::Trailers("z".into(), trailers.clone()))).unwrap();
+        drop(sender.chunks);
+        assert_eq!(stream.take_trailers(), None);
+        assert_eq!(next(&mut stream).await, Some(Ok("z".into())));
+        assert_eq!(next(&mut stream).await, None);
+        assert_eq!((stream.take_trailers(), stream.take_trailers()), (Some(trailers), None));
     }
 
     #[tokio::test]

@@ -37,7 +37,7 @@ fn check_tells_why_an_app_would_be_refused() {
     for (name, why) in [
         ("core-module", "core module"),
         ("other-world", "application"),
-        ("wants-http", "wasi:http"),
+        ("wants-other", "wasi:keyvalue"),
         ("big-memory", "memory-max"),
         ("init-fails", "the registry is empty: put words.txt into it"),
     ] {

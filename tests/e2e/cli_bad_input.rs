@@ -24,10 +24,9 @@ pub(crate) fn what_is_no_app_is_refused_in_one_line() {
     for (name, reason, mend) in [
         ("core-module", "a core module", "wasm32-wasip2"),
         ("foreign-program", "core module that cannot be made a component", "build it for WASI alone"),
-        ("http-hello", "exports no `application`", "SDK"),
         ("empty", "exports no `application`", "SDK"),
         ("other-world", "exports no `application`", "SDK"),
-        ("wants-http", "wasi:http", "without wasi:http"),
+        ("wants-other", "wasi:keyvalue", "an app may import"),
     ] {
         let file = format!("{name}.wasm");
         refused(&serve_path(&guest(name)), 65, &[&file, reason, mend]);

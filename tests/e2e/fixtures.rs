@@ -13,7 +13,7 @@ wasgi_harness::for_each_fixture!(assert_test_exists);
 #[allow(dead_code, reason = "without built guests nothing asks for them")]
 mod tests_of {
     use crate::{
-        build_python, c, cgi, cli_bad_input, examples, hostile, hostile_components, initialize, javascript,
+        build_python, c, cgi, cli_bad_input, examples, hostile, hostile_components, http, initialize, javascript,
         javascript_raw, python, python_django, python_examples, python_flask, serve, wasi,
     };
 
@@ -38,7 +38,8 @@ mod tests_of {
     pub(super) const GO_MEMORY: fn() = cgi::a_program_that_takes_memory_as_go_does_keeps_it;
     pub(super) const HELLO: fn() = examples::hello_greets;
     pub(super) const HOSTILE: fn() = hostile::whatever_a_guest_does_the_next_request_is_served;
-    pub(super) const HTTP_HELLO: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const HTTP_APP: fn() = http::an_app_sees_the_request_as_it_was_sent;
+    pub(super) const HTTP_HELLO: fn() = http::a_component_made_for_wasmtime_serve_is_served_as_it_is;
     pub(super) const INIT_EATS_MEMORY: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_FAILS: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_LEAVES_OPEN: fn() = initialize::handles_left_open_are_named;
@@ -62,5 +63,6 @@ mod tests_of {
     pub(super) const STARLETTE: fn() = python_examples::starlette_answers_with_json_and_path_parameters;
     pub(super) const STREAM: fn() = examples::stream_sends_each_event_when_it_happens;
     pub(super) const UPLOAD: fn() = examples::upload_hashes_a_body_of_any_size;
-    pub(super) const WANTS_HTTP: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
+    pub(super) const WANTS_HTTP: fn() = http::what_nobody_granted_is_denied;
+    pub(super) const WANTS_OTHER: fn() = cli_bad_input::what_is_no_app_is_refused_in_one_line;
 }

@@ -29,6 +29,7 @@ mod giants;
 mod guest_log;
 mod hostile;
 mod hostile_components;
+mod http;
 mod http_connections;
 mod http_malformed;
 mod http_timeouts;

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -11,7 +12,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 
 use crate::config::RequestBody;
-use crate::input::{Input, InputError};
+use crate::input::{Input, InputError, Trailers};
 use crate::limits::Size;
 use crate::net::spool::{Held, Spool, SpoolFull};
 use crate::own_threads;
@@ -82,13 +83,20 @@ impl Plan<'_> {
         if body.is_end_stream() {
             return Ok(Input::from_bytes(Bytes::new()));
         }
-        let source =
-            Source { body: Box::pin(body), idle_max: self.idle_max, left: self.body_max.bytes(), max: self.body_max };
-        match self.mode {
-            RequestBody::Stream => Ok(source.into_input()),
+        let trailers = Arc::<Trailers>::default();
+        let source = Source {
+            body: Box::pin(body),
+            idle_max: self.idle_max,
+            left: self.body_max.bytes(),
+            max: self.body_max,
+            trailers: Arc::clone(&trailers),
+        };
+        let input = match self.mode {
+            RequestBody::Stream => source.into_input(),
             // Boxed, so that requests without a body carry no room for this.
-            RequestBody::Buffer => Box::pin(self.buffer(source)).await,
-        }
+            RequestBody::Buffer => Box::pin(self.buffer(source)).await?,
+        };
+        Ok(input.with_trailers(trailers))
     }
 
     async fn buffer<B>(&self, mut source: Source<B>) -> Result<Input, BodyError>
@@ -144,20 +152,28 @@ struct Source<B> {
     idle_max: Duration,
     left: u64,
     max: Size,
+    trailers: Arc<Trailers>,
 }
 
 impl<B> Source<B>
 where
     B: Body<Data = Bytes, Error: std::error::Error + Send + Sync>,
 {
-    /// The next part, never empty; trailers are read and dropped.
+    /// The next part, never empty; trailers are put aside.
     async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let frame =
                 tokio::time::timeout(self.idle_max, self.body.frame()).await.map_err(|_elapsed| BodyError::TooSlow)?;
             let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|error| BodyError::Broken(error.to_string()))?;
-            let Ok(data) = frame.into_data() else { continue };
+            let data = match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) => {
+                    // There are none but the first.
+                    frame.into_trailers().into_iter().for_each(|trailers| drop(self.trailers.set(trailers)));
+                    continue;
+                }
+            };
             self.left = self.left.checked_sub(data.len() as u64).ok_or(BodyError::TooLarge(self.max))?;
             if !data.is_empty() {
                 return Ok(Some(data));
@@ -224,6 +240,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 mod tests {
     use std::convert::Infallible;
 
+    use http::HeaderMap;
     use http_body_util::StreamBody;
     use tempfile::TempDir;
 
@@ -273,6 +290,24 @@ mod tests {
             assert_eq!(length(&mut input).await, Ok(count * size));
         }
         spool.hold().grow(1000).expect("all of the budget is back");
+    }
+
+    #[tokio::test]
+    async fn trailers_are_there_when_the_body_has_been_read() {
+        let (_dir, spool) = spool(1000);
+        let sent = HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("x"))]);
+        for mode in [RequestBody::Buffer, RequestBody::Stream] {
+            for size in [3, 300] {
+                let body = http_body_util::Full::new(Bytes::from(vec![b'x'; size]));
+                let trailers = sent.clone();
+                let body = body.with_trailers(async move { Some(Ok(trailers)) });
+                let mut input = plan(&spool, mode).receive(body).await.unwrap();
+                assert_eq!(length(&mut input).await, Ok(size));
+                assert_eq!(input.trailers(), Some(&sent), "{mode:?}, {size}");
+            }
+            let mut without = plan(&spool, mode).receive(chunks(2, 5)).await.unwrap();
+            assert_eq!((length(&mut without).await, without.trailers()), (Ok(10), None));
+        }
     }
 
     #[tokio::test]

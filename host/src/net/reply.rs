@@ -141,6 +141,14 @@ impl OutgoingBody {
 }
 
 impl Source {
+    /// The trailers of a body that has ended.
+    fn take_trailers(&mut self) -> Option<HeaderMap> {
+        match self {
+            Self::Guest(stream) => stream.take_trailers(),
+            Self::File(_) => None,
+        }
+    }
+
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
         match self {
             Self::Guest(stream) => stream.poll_next(context),
@@ -177,7 +185,13 @@ impl Body for OutgoingBody {
                     self.rest = Rest::Cut(Box::pin(tokio::time::sleep(CUT_DELAY)));
                     return self.poll_frame(context);
                 }
-                ready => ready,
+                Poll::Ready(None) => {
+                    if let Some(trailers) = stream.take_trailers() {
+                        self.progress.handed();
+                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                    }
+                    Poll::Ready(None)
+                }
             },
             Rest::Cut(delay) => {
                 ready!(delay.as_mut().poll(context));

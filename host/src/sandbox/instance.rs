@@ -5,9 +5,10 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ::http::HeaderValue;
+use ::http::header::CONTENT_LENGTH;
+use ::http::request::Parts;
 use bytes::Bytes;
-use http::HeaderValue;
-use http::header::CONTENT_LENGTH;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
@@ -27,6 +28,7 @@ use crate::sandbox::code::Code;
 use crate::sandbox::exports::Exports;
 use crate::sandbox::fault::Fault;
 use crate::sandbox::host_calls::Request;
+use crate::sandbox::http;
 use crate::sandbox::meter::Meter;
 use crate::sandbox::output::GuestLog;
 use crate::sandbox::pool::{Lease, Place, Start};
@@ -63,6 +65,8 @@ pub struct Call {
 pub enum Variables {
     /// Native strings, for an app of the gateway.
     Environ(Environ),
+    /// A head, for an app of wasi:http.
+    Head(Box<Parts>),
     /// Text, for the environment of a program.
     Environment(Vec<(String, String)>),
 }
@@ -257,6 +261,9 @@ impl Instance {
                 let request = Request::new(serial, environ, call.exchange, head);
                 call_application(exports, &mut self.store, request).await
             }
+            (Exports::Http(exports), Variables::Head(parts)) => {
+                http::call(exports, &mut self.store, (*parts, call.exchange), head).await
+            }
             (Exports::Cgi(exports), Variables::Environment(environment)) => {
                 run_program(exports, &mut self.store, (environment, call.exchange), head).await
             }
@@ -379,7 +386,7 @@ async fn finish(request: &mut Request, body: Body, terms: &Terms) -> Result<(Fin
 }
 
 /// A reply that is complete when the guest returns.
-fn whole(mut head: crate::head::Head, content: Content, head_only: bool) -> Reply {
+pub(super) fn whole(mut head: crate::head::Head, content: Content, head_only: bool) -> Reply {
     let is_empty = content.length() == 0;
     // Told of what is not sent as it would be of GET's answer (rule 59); of bytes that are sent it is known anyhow.
     let is_untold = head_only || matches!(content, Content::File(_));

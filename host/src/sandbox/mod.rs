@@ -1,4 +1,4 @@
-//! The sandbox: knows wasmtime, and nothing of the network's protocols.
+//! The sandbox: knows wasmtime, and nothing of connections.
 //!
 //! Three lifetimes, each in its rooms. The *engine* (`engine`, `epoch`, `reset`, `room`, `swap`) lives as long as the
 //! process; an *app* ([`app`], [`apps`], `deploy`, `code`, `exports`, `shelf`, [`pool`], [`prepare`]) as long as its version is deployed; an
@@ -16,6 +16,7 @@ pub mod fault;
 mod files;
 pub mod gate;
 pub mod host_calls;
+pub mod http;
 pub mod instance;
 mod limiter;
 pub mod meter;

@@ -5,6 +5,7 @@
 use crate::bundle::mounts::FileRefused;
 use crate::cgi::CgiError;
 use crate::head::{Head, HeadError};
+use crate::sandbox::http::HttpError;
 
 /// Where the response of one request stands.
 #[derive(Debug)]
@@ -110,6 +111,9 @@ pub enum Misuse {
     /// A file was returned that its bundle does not have.
     #[error(transparent)]
     File(#[from] FileRefused),
+    /// What an app of `wasi:http` answered.
+    #[error("the application answered with no response: {0}")]
+    Http(#[from] HttpError),
     /// What a program printed.
     #[error("the output of the program is no response: {0}")]
     Cgi(#[from] CgiError),
@@ -171,6 +175,22 @@ impl StartResponse {
             State::Idle | State::Body(_) => None,
         };
         Ok(Write { commit, send: !self.head_only })
+    }
+
+    /// Commits the head before there is any of the body, unless it is already; then it is to be sent, and the second
+    /// part tells whether a body may follow.
+    pub(crate) fn commit(&mut self) -> Option<(Box<Head>, bool)> {
+        match std::mem::take(&mut self.state) {
+            State::Head(head) => {
+                let streams = !self.head_only && !head.forbids_body();
+                self.state = State::Body(Framing::of(&head));
+                Some((head, streams))
+            }
+            state => {
+                self.state = state;
+                None
+            }
+        }
     }
 
     /// The guest has returned with `length` more bytes of body.

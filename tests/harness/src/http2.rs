@@ -43,6 +43,8 @@ pub struct Http2Response {
     pub headers: HeaderMap,
     /// The body, or what came of it.
     pub body: Vec<u8>,
+    /// What followed the body.
+    pub trailers: Option<HeaderMap>,
     /// Why the stream was reset, if it did not end properly.
     pub reset: Option<Reason>,
 }
@@ -106,6 +108,14 @@ impl Http2Stream {
         self.request.send_data(data.into(), ends)
     }
 
+    /// Ends the request's body with trailers.
+    ///
+    /// # Errors
+    /// Why the host takes none.
+    pub fn send_trailers(&mut self, trailers: http::HeaderMap) -> Result<(), h2::Error> {
+        self.request.send_trailers(trailers)
+    }
+
     /// Breaks the stream off.
     pub fn reset(mut self, reason: Reason) {
         self.request.send_reset(reason);
@@ -138,6 +148,12 @@ impl Http2Stream {
         Ok(None)
     }
 
+    /// The trailers of a body that has ended.
+    fn trailers(&mut self) -> Option<HeaderMap> {
+        let Response::Body(body) = &mut self.response else { panic!("the head is not read yet") };
+        within(&self.runtime, body.trailers()).expect("the body ended well")
+    }
+
     /// Reads the rest of the body.
     ///
     /// # Errors
@@ -156,11 +172,15 @@ impl Http2Stream {
     /// If the stream is reset before there is a head.
     pub fn response(mut self) -> Http2Response {
         let head = self.head().expect("a response has a head");
-        let mut response = Http2Response { status: head.status, headers: head.headers, body: Vec::new(), reset: None };
+        let mut response =
+            Http2Response { status: head.status, headers: head.headers, body: Vec::new(), trailers: None, reset: None };
         loop {
             match self.data() {
                 Ok(Some(data)) => response.body.extend_from_slice(&data),
-                Ok(None) => return response,
+                Ok(None) => {
+                    response.trailers = self.trailers();
+                    return response;
+                }
                 Err(error) => {
                     response.reset = Some(error.reason().unwrap_or(Reason::NO_ERROR));
                     return response;

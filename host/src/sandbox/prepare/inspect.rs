@@ -23,12 +23,10 @@ pub enum Refusal {
     #[error("not a valid component: {0}; rebuild it with current tools")]
     Invalid(String),
     /// A component of another world.
-    #[error("exports no `application`, so it is not an app of wasgi:gateway@0.1.0, nor wasi:cli/run, so it is no CGI program (it exports {}); build it with a wasgi SDK", list(.0))]
+    #[error("exports no `application` of wasgi:gateway@0.1.0, no wasi:http/incoming-handler of 0.2, and no wasi:cli/run of 0.2 as a CGI program does, but {}; build it with a wasgi SDK", list(.0))]
     OtherWorld(Vec<String>),
     /// An import that the host does not have or does not grant, or an export of a wrong type.
-    #[error(
-        "does not fit the host: {0}; an app may import wasgi:gateway@0.1.0 and WASI 0.2 without wasi:http, and exports `application`"
-    )]
+    #[error("does not fit the host: {0}; an app may import wasgi:gateway@0.1.0 and WASI 0.2 with wasi:http")]
     Link(String),
     /// The component cannot be instantiated under its limits.
     #[error("cannot be instantiated: {0}; raise the limit named, or build a smaller component")]
