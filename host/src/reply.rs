@@ -64,7 +64,7 @@ pub struct BodyStream {
     /// A file that is the last of it, once the guest has returned.
     file: Option<FilePart>,
     /// What follows the body, once it has ended.
-    trailers: Option<HeaderMap>,
+    trailers: Option<Box<HeaderMap>>,
     client: Arc<Client>,
     ended: bool,
 }
@@ -120,7 +120,7 @@ impl BodyStream {
         match end {
             Ok(Last::Bytes(last)) => whole(last),
             Ok(Last::Trailers(last, trailers)) => {
-                self.trailers = Some(trailers);
+                self.trailers = Some(Box::new(trailers));
                 whole(last)
             }
             Ok(Last::File(file)) => self.file.insert(file).poll_next(context),
@@ -130,7 +130,7 @@ impl BodyStream {
 
     /// The trailers that follow the body, if it has ended and has any. They are there once.
     pub fn take_trailers(&mut self) -> Option<HeaderMap> {
-        self.trailers.take()
+        self.trailers.take().map(|trailers| *trailers)
     }
 }
 
