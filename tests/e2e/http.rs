@@ -27,6 +27,21 @@ pub(crate) fn a_component_made_for_wasmtime_serve_is_served_as_it_is() {
 }
 
 #[test]
+pub(crate) fn a_component_that_a_tool_of_others_made_is_served_as_it_is() {
+    let host = Host::serving("http-js").start();
+    let told = host.request(&Request::get("/a?b=1").header("User-Agent", "test")).json();
+    assert_eq!(told, json!({"method": "GET", "target": "/a?b=1", "agent": "test"}));
+    let body = vec![b'x'; 300_000];
+    let response = host.post("/echo", &body);
+    assert!(response.status() == 200 && response.body == body, "{} bytes", response.body.len());
+    assert!(host.get("/throws").status() >= 500);
+    host.get("/calls").expect_text("1");
+    let host = Host::serving("http-js").args(["--reuse", "1000", "--instances-max", "1"]).start();
+    host.get("/calls").expect_text("1");
+    host.get("/calls").expect_text("2");
+}
+
+#[test]
 pub(crate) fn an_app_sees_the_request_as_it_was_sent() {
     let host = Host::dir(&["http-app", "hello"]).start();
     let request = Request::new("BREW", "/http-app/about?a=%20b/c")

@@ -1,5 +1,7 @@
 //! An app of wasi:http that does whatever a test asks for; `README.md` has its paths.
 
+#![expect(clippy::expect_used, reason = "each is called once, as the contract wants; a host that refuses fails the test")]
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;

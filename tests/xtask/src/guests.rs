@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::cache::Cache;
 use crate::phase::phase;
 use crate::toolchain::Toolchain;
-use crate::{c, fixtures, go, javascript, paths, python};
+use crate::{c, fixtures, go, http_js, javascript, paths, python};
 
 /// Guests by name, such as `hello`, with the file that was built.
 type Built = BTreeMap<String, PathBuf>;
@@ -39,6 +39,7 @@ pub(crate) fn build() -> Result<()> {
     names.extend(assembled);
     names.extend(python::guests(&root)?.into_keys());
     names.extend(javascript::guests(&root)?.into_keys());
+    names.push(http_js::NAME.to_owned());
     names.extend(c::guests(&root)?.into_keys());
     names.extend(go::guests(&root).into_keys());
     names.sort();

@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::apt;
 use crate::phase::{command_phase, phase, succeed};
 use crate::python::{self, Tools, build_kept, hash_folder};
+use crate::{apt, http_js};
 
 /// What all machines build with; TypeScript is for the SDK's types.
 const PACKAGES: [&str; 3] = ["@bytecodealliance/componentize-js@0.23.0", "esbuild@0.28.2", "typescript@5.9.3"];
@@ -49,7 +49,8 @@ pub(crate) fn build(root: &Path, (host, output): (&Path, &Path), cache: &Path) -
     let kept = cache.join("guests/javascript");
     let jobs = python::jobs(&guests, &shared, &kept)?;
     let tools = Tools { host, programs: &programs, modules: Some(&modules) };
-    build_kept("JavaScript guests", (&tools, &jobs), (&kept, output))
+    build_kept("JavaScript guests", (&tools, &jobs), (&kept, output))?;
+    http_js::build(root, (&folder, &kept), output)
 }
 
 /// What of the SDK runs without a host, in Node, and its types.

@@ -13,6 +13,7 @@ mod fixtures;
 mod fuzz;
 mod go;
 mod guests;
+mod http_js;
 mod javascript;
 mod paths;
 mod peers;

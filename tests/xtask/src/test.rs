@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::cache::Cache;
 use crate::phase::{command_phase, phase};
-use crate::{c, fuzz, go, guests, javascript, paths, python, toolchain};
+use crate::{c, fuzz, go, guests, http_js, javascript, paths, python, toolchain};
 
 /// What the command line chose.
 #[derive(Debug, Default)]
@@ -102,7 +102,8 @@ fn compile_interpreters(root: &Path) -> Result<usize> {
     let target = paths::target(root);
     let mut count = 0;
     let (python, javascript, go) = (python::guests(root)?, javascript::guests(root)?, go::guests(root));
-    for name in python.keys().chain(javascript.keys()).chain(go.keys()) {
+    let names = python.keys().chain(javascript.keys()).chain(go.keys()).map(String::as_str);
+    for name in names.chain([http_js::NAME]) {
         let guest = target.join("guests").join(format!("{name}.wasm"));
         let mut check = Command::new(target.join("debug/wasgi"));
         check.arg("check").arg(&guest).arg("--cache").arg(target.join("test-cache")).stdout(Stdio::null());
