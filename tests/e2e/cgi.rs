@@ -43,6 +43,16 @@ pub(crate) fn a_program_that_takes_memory_as_go_does_keeps_it() {
 }
 
 #[test]
+pub(crate) fn a_program_in_c_is_served_as_the_compiler_made_it() {
+    let host = Host::serving("c-cgi").start();
+    let hello = host.get("/");
+    hello.expect_text("Hello, world!\n");
+    assert_eq!(hello.header("Content-Length"), Some("14"));
+    let large: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
+    assert_eq!(host.post("/", &large).expect(200).body, large);
+}
+
+#[test]
 pub(crate) fn wasgi_request_runs_a_program_too() {
     let ran = Wasgi::new(["request"]).arg(guest("cgi")).arg("/ok").finish();
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -21,6 +21,7 @@ mod tests_of {
     pub(super) const BIG_MEMORY: fn() = hostile_components::a_memory_over_the_limit_is_refused_with_the_limits_name;
     pub(super) const C_HELLO: fn() = c::c_hello_greets_and_counts;
     pub(super) const C_WORDS: fn() = c::the_environ_is_read_whole_and_by_name;
+    pub(super) const C_CGI: fn() = cgi::a_program_in_c_is_served_as_the_compiler_made_it;
     pub(super) const CGI: fn() = cgi::wasgi_request_runs_a_program_too;
     pub(super) const CONFORMANCE: fn() = serve::several_addresses_are_served_at_once;
     pub(super) const CONFORMANCE_JS: fn() = javascript_raw::each_instance_begins_where_the_build_ended;

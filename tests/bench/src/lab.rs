@@ -125,9 +125,10 @@ impl Lab {
         self.binaries.join(name)
     }
 
-    /// One that `--install-peers` installed, or the machine's.
+    /// One that `--install-peers` installed, one that xtask built for this machine, or the machine's.
     pub(crate) fn tool(&self, name: &str) -> std::result::Result<PathBuf, Missing> {
-        let ours = self.options.tools.iter().flat_map(|tools| [tools.join("bin"), tools.join("python/bin")]);
+        let installed = self.options.tools.iter().flat_map(|tools| [tools.join("bin"), tools.join("python/bin")]);
+        let ours = installed.chain([self.folder().join("native")]);
         let path = env::var_os("PATH").unwrap_or_default();
         // Where servers are on Debian, whether or not PATH of who runs this has it.
         let folders = ours.chain(env::split_paths(&path)).chain([PathBuf::from("/usr/sbin")]);

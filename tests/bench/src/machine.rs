@@ -20,7 +20,7 @@ pub(crate) struct Machine {
 }
 
 /// How each program tells its version.
-const VERSIONS: [(&str, &str); 7] = [
+const VERSIONS: [(&str, &str); 8] = [
     ("wasmtime", "--version"),
     ("nginx", "-v"),
     ("gunicorn", "--version"),
@@ -28,6 +28,7 @@ const VERSIONS: [(&str, &str); 7] = [
     ("granian", "--version"),
     ("wrk", "-v"),
     ("python3", "--version"),
+    ("cc", "--version"),
 ];
 
 impl Machine {
@@ -99,6 +100,7 @@ mod tests {
         assert_eq!(version("gunicorn", "gunicorn (version 23.0.0)"), "gunicorn 23.0.0");
         assert_eq!(version("uwsgi", "2.0.31"), "uwsgi 2.0.31");
         assert_eq!(version("wrk", "wrk debian/4.1.0-3+b2 [epoll]"), "wrk 4.1.0-3");
+        assert_eq!(version("cc", "cc (Debian 12.2.0-14+deb12u1) 12.2.0"), "cc 12.2.0-14");
         assert_eq!(version("odd", "no number here"), "odd of an unknown version");
     }
 }

@@ -21,7 +21,8 @@ pub(crate) struct Application {
     pub(crate) module: &'static str,
     pub(crate) text: &'static str,
     pub(crate) callable: &'static str,
-    /// Programs that come with what it imports, which every peer needs then that needs a program.
+    /// Programs that come with what it imports, or that it is when it is no guest, which every peer needs then that needs
+    /// a program.
     pub(crate) tools: &'static [&'static str],
 }
 
@@ -87,6 +88,12 @@ pub(crate) const REUSED: Peer = Peer::new(WASGI_REUSED, &[], |lab, app, port| {
     command.arg("--reuse").arg(REUSE.to_string());
     Ok(vec![command])
 });
+
+/// The same program in native code, in a process for each request; xtask builds it under the guest's name.
+pub(crate) const NATIVE: Peer = Peer::new("NGINX, fcgiwrap, native (CGI)", &["nginx", "fcgiwrap"], |lab, app, port| {
+    cgi(lab, port, &path(lab, app.guest)?)
+})
+.cold();
 
 const SCAN: &str = "-Opooling-pagemap-scan=y";
 const KEEP: &str = "-Opooling-memory-keep-resident=1048576";

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: builds what is measured and who measures (`tests/bench`), and starts it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -7,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::phase::{command_phase, phase};
-use crate::{guests, paths, peers, python};
+use crate::{c, go, guests, paths, peers, test};
 
 /// What the command line chose; what is not for us is for `wasgi-bench`, which knows its scenarios.
 #[derive(Debug, Default)]
@@ -21,8 +22,8 @@ pub(crate) struct Options {
 }
 
 /// What `wasgi-bench` knows: told here too, since that is not built yet when a name is to be refused.
-pub(crate) const SCENARIOS: [&str; 8] =
-    [IN_PROCESS, "hello", "python", "start", "density", "density-10000", "fairness", "overload"];
+pub(crate) const SCENARIOS: [&str; 9] =
+    [IN_PROCESS, "hello", "python", "languages", "start", "density", "density-10000", "fairness", "overload"];
 
 /// The scenario that needs a program of its own, whose build takes as long as the host's.
 const IN_PROCESS: &str = "in-process";
@@ -42,7 +43,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     command_phase("host and peers", release(&root, packages).arg("--bins"))?;
     let target = paths::target(&root);
     let host = options.host.clone().unwrap_or_else(|| target.join("release/wasgi"));
-    python::build(&root, (&host, &target.join("guests")), &paths::user_cache()?)?;
+    test::built_guests(&root, &host)?;
+    phase("native programs", || natives(&root), |_| "built".to_owned())?;
 
     // The programs find each other, and the guests, in the target folder.
     let mut bench = Command::new(target.join("release/wasgi-bench"));
@@ -56,6 +58,14 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let status = bench.status().context("cannot start wasgi-bench")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Guests built for this machine, for servers of CGI; the benchmarks tell of those that are not there.
+fn natives(root: &Path) -> Result<()> {
+    let folder = paths::target(root).join("bench/native");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    c::native(root, &folder)?;
+    go::native(root, &folder, &paths::user_cache()?)
 }
 
 /// Whether it is named, or everything is to be measured.

@@ -1,13 +1,20 @@
 //! C guests: built by `wasgi build`, as their authors would, and kept by what they were made of.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::hash::DefaultHasher;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
 use crate::apt;
+use crate::guests::write_if_changed;
+use crate::phase::succeed;
 use crate::python::{self, Tools, build_kept, hash_folder};
+
+/// A CGI program, which clang makes without any help, and its source.
+pub(crate) const PROGRAM: (&str, &str) = ("c-cgi", "tests/guests/c_cgi.c");
 
 /// What Debian has for it.
 const PACKAGES: [&str; 4] = ["clang", "lld", "wasi-libc", "libclang-rt-14-dev-wasm32"];
@@ -45,5 +52,30 @@ pub(crate) fn build(root: &Path, (host, output): (&Path, &Path), cache: &Path) -
     let kept = cache.join("guests/c");
     let jobs = python::jobs(&guests, &shared, &kept)?;
     let tools = Tools { host, programs: Path::new("/usr/bin"), modules: None };
-    build_kept("C guests", (&tools, &jobs), (&kept, output))
+    build_kept("C guests", (&tools, &jobs), (&kept, output))?;
+    program(root, output)
+}
+
+fn program(root: &Path, output: &Path) -> Result<()> {
+    let (name, source) = PROGRAM;
+    let folder = tempfile::tempdir().context("cannot make a folder for a program")?;
+    let made = folder.path().join(name);
+    let mut clang = Command::new("/usr/bin/clang");
+    clang.args(["--target=wasm32-wasi", "-isystem", "/usr/include/wasm32-wasi", "-O2", "-Wall", "-Werror", "-o"]);
+    succeed(clang.arg(&made).arg(root.join(source)))?;
+    let bytes = fs::read(&made).with_context(|| format!("cannot read {}", made.display()))?;
+    write_if_changed(&output.join(format!("{name}.wasm")), &bytes).map(drop)
+}
+
+/// Builds the same program for this machine, into a file of a folder, if there is a compiler for that.
+///
+/// # Errors
+/// If the compiler fails.
+pub(crate) fn native(root: &Path, folder: &Path) -> Result<()> {
+    let (name, source) = PROGRAM;
+    if !Path::new("/usr/bin/cc").exists() {
+        return Ok(());
+    }
+    let mut cc = Command::new("/usr/bin/cc");
+    succeed(cc.args(["-O2", "-o"]).arg(folder.join(name)).arg(root.join(source)))
 }

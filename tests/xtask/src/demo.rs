@@ -88,7 +88,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let root = paths::root()?;
     guests::build()?;
     let host = build_host(&root, options)?;
-    test::built_guests(&root, if options.debug { "debug" } else { "release" })?;
+    test::built_guests(&root, &host)?;
     let config = write_config(&root)?;
     // Before the host runs, so that no signal is lost on us while it does.
     let signals = Signals::new([SIGINT, SIGTERM]).context("cannot catch signals")?;

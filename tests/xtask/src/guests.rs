@@ -41,6 +41,7 @@ pub(crate) fn build() -> Result<()> {
     names.extend(javascript::guests(&root)?.into_keys());
     names.push(http_js::NAME.to_owned());
     names.extend(c::guests(&root)?.into_keys());
+    names.push(c::PROGRAM.0.to_owned());
     names.extend(go::guests(&root).into_keys());
     names.sort();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {

@@ -31,8 +31,8 @@ usage: cargo xtask COMMAND
                                   --full runs the slow ones too, and the fuzzer
   fuzz [TARGET] [--seconds N]     run a fuzz target, or each of them, under libFuzzer for N seconds (60)
   bench [--install-peers] [--quick] [--write-results] [--host FILE] [SCENARIO...]
-                                  measure beside the peers that are installed: in-process, hello, python, start,
-                                  density, fairness, overload, or those named (density-10000 only then); --quick
+                                  measure beside the peers that are installed: in-process, hello, python,
+                                  languages, start, density, fairness, overload, or those named (density-10000 only then); --quick
                                   only tries them, --write-results writes tests/bench/RESULTS.md, --host takes
                                   another wasgi
 

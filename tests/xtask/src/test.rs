@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must pass.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     javascript::sdk_tests(&root, &paths::user_cache()?)?;
     // The tests start the binary, which cargo builds only for tests of its own package.
     command_phase("host", &mut host_build(&root))?;
-    built_guests(&root, "debug")?;
+    built_guests(&root, &debug_host(&root))?;
     phase("compiled guests", || compile_interpreters(&root), |count| format!("{count} there"))?;
     command_phase("tests", &mut host_tests(&root, options))?;
     // Who asks for one test does not ask for this.
@@ -54,17 +54,20 @@ pub(crate) fn guests() -> Result<()> {
     let root = paths::root()?;
     guests::build()?;
     command_phase("host", &mut host_build(&root))?;
-    built_guests(&root, "debug")
+    built_guests(&root, &debug_host(&root))
 }
 
-/// Builds the guests that are built with `wasgi build`, with the host of a profile, which is built.
-pub(crate) fn built_guests(root: &Path, profile: &str) -> Result<()> {
-    let target = paths::target(root);
-    let (host, output, cache) = (target.join(profile).join("wasgi"), target.join("guests"), paths::user_cache()?);
-    c::build(root, (&host, &output), &cache)?;
-    go::build(root, (&host, &output), &cache)?;
-    javascript::build(root, (&host, &output), &cache)?;
-    python::build(root, (&host, &output), &cache)
+/// Builds the guests that are built with `wasgi build`, with this host.
+pub(crate) fn built_guests(root: &Path, host: &Path) -> Result<()> {
+    let (output, cache) = (paths::target(root).join("guests"), paths::user_cache()?);
+    c::build(root, (host, &output), &cache)?;
+    go::build(root, (host, &output), &cache)?;
+    javascript::build(root, (host, &output), &cache)?;
+    python::build(root, (host, &output), &cache)
+}
+
+fn debug_host(root: &Path) -> PathBuf {
+    paths::target(root).join("debug/wasgi")
 }
 
 /// What runs without a host, on this machine: the SDK, and the parts of guests that are pure.

@@ -13,10 +13,11 @@ use crate::report::Report;
 use crate::table::Table;
 
 const ABOUT: &str = "One thread, no connection: a request is given to the host as an `http::Request`, and its answer \
-    read to the end. Fresh: instantiate, call, tear down. Medians by Criterion.";
+    read to the end. Fresh: instantiate, call, tear down. A CGI program runs once for each request, so none is reused. Medians by Criterion.";
 
 /// The groups of `benches/in_process.rs`.
-const GROUPS: [&str; 3] = ["instantiate", "fresh", "reused"];
+const GROUPS: [&str; 3] = ["instantiate", "fresh", REUSED];
+const REUSED: &str = "reused";
 
 pub(crate) fn run(lab: &Lab) -> Result<Report> {
     let program =
@@ -41,7 +42,7 @@ fn report(folder: &Path) -> Result<Report> {
     let mut figures = serde_json::Map::new();
     for kind in &KINDS {
         let mut cells = vec![kind.name.to_owned()];
-        for group in GROUPS {
+        for group in GROUPS.iter().filter(|group| kind.reuses || **group != REUSED) {
             let path = folder.join(group).join(kind.guest).join("new/estimates.json");
             let json = fs::read_to_string(&path).explain(|| format!("cannot read {}", path.display()))?;
             let microseconds = microseconds(&json).explain(|| path.display().to_string())?;

@@ -8,6 +8,7 @@ mod density;
 mod fairness;
 mod hello;
 mod in_process;
+mod languages;
 mod overload;
 mod python;
 mod start;
@@ -21,10 +22,11 @@ pub(crate) struct Scenario {
 }
 
 /// All, in the order of the results.
-pub(crate) const SCENARIOS: [Scenario; 8] = [
+pub(crate) const SCENARIOS: [Scenario; 9] = [
     Scenario { name: "in-process", run: in_process::run, only_named: false },
     Scenario { name: "hello", run: hello::run, only_named: false },
     Scenario { name: "python", run: python::run, only_named: false },
+    Scenario { name: "languages", run: languages::run, only_named: false },
     Scenario { name: "start", run: start::run, only_named: false },
     Scenario { name: "density", run: density::thousand, only_named: false },
     Scenario { name: "density-10000", run: density::ten_thousand, only_named: true },

@@ -60,8 +60,8 @@ fn start(lab: &Lab, kind: &Kind) -> Result<Start> {
     let started = Started::new(command)?;
     let body = http::get(started.port, "/").explain(|| format!("the host, serving {}", kind.guest))?;
     let answered = start.elapsed();
-    if body != kind.body {
-        return Err(Failure::new(format!("{} answers `{body}`, not `{}`", kind.guest, kind.body)));
+    if !kind.answers(body.as_bytes()) {
+        return Err(Failure::new(format!("{} answers `{body}`, not `{}`", kind.guest, kind.begins)));
     }
     Ok(Start { listening: milliseconds(started.listening_after), answered: milliseconds(answered) })
 }
