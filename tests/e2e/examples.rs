@@ -46,6 +46,24 @@ pub(crate) fn a_new_app_in_go_greets() {
     host.get("/elsewhere").expect(404);
 }
 
+#[test]
+pub(crate) fn index_leads_to_what_it_is_told() {
+    let readme = std::fs::read_to_string(workspace().join("examples/index/README.md")).unwrap();
+    let told = "LINKS=/hello/ | hello | Rust | the smallest application";
+    let host = Host::serving("index").args(["--env", told]).start();
+    let page = host.get("/");
+    assert!(readme.contains(&format!("--env '{told}'")) && readme.contains(page.expect(200).text()), "{page:?}");
+    host.get("/elsewhere").expect(404);
+    let links = "LINKS=\n //shop.localhost/a?b&c | a < b | K | t | u\n\n/x | X\n";
+    let host = Host::serving("index").args(["--env", links]).start();
+    for (authority, url) in [("localhost:81", "//shop.localhost:81/a"), ("[::1]", "//shop.localhost/a")] {
+        let page = host.request(&Request::get("/").header("Host", authority));
+        let line = format!("<li><a href=\"{url}?b&amp;c\">a &lt; b</a> (K): t | u\n");
+        assert!(page.expect(200).text().contains(&line) && page.text().contains(">X</a>"), "{authority}: {page:?}");
+    }
+    assert_eq!(Host::serving("index").start().get("/").expect(200).text().matches("href").count(), 0);
+}
+
 fn call(host: &Host, method: &str, params: &Value) -> Value {
     let request = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
     let response = host.post("/", request.to_string());

@@ -42,6 +42,7 @@ mod tests_of {
     pub(super) const HTTP_APP: fn() = http::an_app_sees_the_request_as_it_was_sent;
     pub(super) const HTTP_HELLO: fn() = http::a_component_made_for_wasmtime_serve_is_served_as_it_is;
     pub(super) const HTTP_JS: fn() = http::a_component_that_a_tool_of_others_made_is_served_as_it_is;
+    pub(super) const INDEX: fn() = examples::index_leads_to_what_it_is_told;
     pub(super) const INIT_EATS_MEMORY: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_FAILS: fn() = initialize::one_that_fails_refuses_the_app;
     pub(super) const INIT_LEAVES_OPEN: fn() = initialize::handles_left_open_are_named;

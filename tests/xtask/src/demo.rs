@@ -32,12 +32,17 @@ impl Default for Options {
 
 /// An example, and how to see it at work.
 struct Example {
+    /// Of its guest, and of its route.
     name: &'static str,
+    /// What it is written in, and by which contract it is called.
+    kind: &'static str,
     /// What it shows.
     shows: &'static str,
     /// The path below its mount point, and what curl needs besides.
     path: &'static str,
     curl: &'static str,
+    /// The path for a browser, on the index page; none if there is nothing for a browser to see.
+    page: Option<&'static str>,
     /// Where it gets a folder of its own, and the variable in which it gets a key; none if it asks for neither.
     granted: Option<(&'static str, &'static str)>,
     /// The host it is served at, if it must be at the root of one.
@@ -45,37 +50,50 @@ struct Example {
 }
 
 impl Example {
-    /// One that asks for nothing.
-    const fn new(name: &'static str, shows: &'static str, path: &'static str, curl: &'static str) -> Self {
-        Self { name, shows, path, curl, granted: None, host: None }
+    /// One that asks for nothing, and answers a browser where it answers curl.
+    const fn new(name: &'static str, kind: &'static str, shows: &'static str, path: &'static str) -> Self {
+        Self { name, kind, shows, path, curl: "", page: Some(path), granted: None, host: None }
+    }
+
+    /// One that needs more of curl, and has this page for a browser.
+    const fn curl(self, curl: &'static str, page: Option<&'static str>) -> Self {
+        Self { curl, page, ..self }
     }
 }
 
-const EXAMPLES: [Example; 15] = [
-    Example::new("hello", "the smallest application", "/", ""),
-    Example::new("rpc", "JSON-RPC over a registry built at deployment", "/", CALL),
-    Example::new("environ", "the request as the application sees it", "/any/path?x=1", ""),
-    Example::new("stream", "server-sent events", "/?count=5&interval=300", "-N "),
-    Example::new("upload", "a hash of a body of any size", "/Cargo.lock", "-T Cargo.lock "),
-    Example::new("axum", "an axum router as a guest", "/greet/Ada", ""),
-    Example::new("rust-cgi", "a CGI program, which is run for each request", "/", "-d 'to be or not to be' "),
-    Example::new("go-cgi", "net/http of Go's standard library, as a CGI program", "/", ""),
-    Example::new("rpc-python", "the same JSON-RPC in Python, initialised when it was built", "/", CALL),
-    Example::new("flask-hello", "the smallest Flask application", "/", ""),
+/// In the order in which they are shown: a new example is one more row.
+const EXAMPLES: [Example; 16] = [
+    Example::new("hello", RUST, "the smallest application", "/"),
+    Example::new("rpc", RUST, "JSON-RPC over a registry built at deployment", "/").curl(CALL, None),
+    Example::new("environ", RUST, "the request as the application sees it", "/any/path?x=1"),
+    Example::new("stream", RUST, "server-sent events", "/?count=5&interval=300")
+        .curl("-N ", Some("/?count=5&interval=300")),
+    Example::new("upload", RUST, "a hash of a body of any size", "/Cargo.lock").curl("-T Cargo.lock ", None),
+    Example::new("axum", "Rust, http", "an axum router as a guest", "/greet/Ada"),
+    Example::new("rpc-python", WSGI, "the same JSON-RPC in Python, initialised when it was built", "/")
+        .curl(CALL, None),
+    Example::new("new-python", WSGI, "what `wasgi new --lang python` begins", "/?name=you"),
+    Example::new("flask-hello", WSGI, "the smallest Flask application", "/"),
     Example {
         granted: Some(("/app/instance", "SECRET_KEY")),
-        ..Example::new("flask-guestbook", "a Flask site with users, sessions and pictures", "/", "")
+        ..Example::new("flask-guestbook", WSGI, "a Flask site with users, sessions and pictures", "/")
     },
     Example {
         granted: Some(("/app/data", "DJANGO_SECRET_KEY")),
         // Its URLs of static files are those of the build.
         host: Some("django-site.localhost"),
-        ..Example::new("django-site", "a Django site with its admin, on SQLite", "/", "")
+        ..Example::new("django-site", WSGI, "a Django site with its admin, on SQLite", "/")
     },
-    Example::new("starlette", "an ASGI application", "/", ""),
-    Example::new("c-hello", "an application in C", "/count", "-d 'two lines' "),
-    Example::new("js-hello", "a fetch handler in JavaScript", "/greet/Ada", ""),
+    Example::new("starlette", "Python, ASGI", "an ASGI application", "/"),
+    Example::new("js-hello", "JavaScript, fetch", "a fetch handler with streams", "/greet/Ada"),
+    Example::new("c-hello", "C, gateway", "an application in C", "/count").curl("-d 'two lines' ", Some("/")),
+    Example::new("go-cgi", "Go, CGI", "net/http of Go's standard library, as a CGI program", "/"),
+    Example::new("rust-cgi", "Rust, CGI", "a CGI program, which is run for each request", "/")
+        .curl("-d 'to be or not to be' ", Some("/")),
 ];
+
+const RUST: &str = "Rust, gateway";
+const WSGI: &str = "Python, WSGI";
 
 /// A call of JSON-RPC.
 const CALL: &str = r#"-d '{"jsonrpc":"2.0","id":1,"method":"add","params":[2,3]}' "#;
@@ -156,7 +174,11 @@ fn key(folder: &Path) -> Result<String> {
 }
 
 fn config(key: &str) -> String {
-    let mut text = "# Written by `cargo xtask demo`.\n".to_owned();
+    let mut text = format!(
+        "# Written by `cargo xtask demo`.\n\n# The page that leads to the others.\n[[app]]\nname = \"index\"\n\
+         component = \"../guests/index.wasm\"\nroutes = [\"/\"]\nenv.LINKS = \"\"\"\n{}\"\"\"\n",
+        links()
+    );
     for Example { name, shows, granted, host, .. } in &EXAMPLES {
         let route = host.map_or_else(|| format!("/{name}"), |host| format!("{host}/"));
         // Writing to a String cannot fail.
@@ -170,6 +192,18 @@ fn config(key: &str) -> String {
                 "env = {{ {variable} = \"{key}\" }}\n[[app.dir]]\nhost = \"{name}\"\nguest = \"{guest}\"\nwritable = true\n"
             );
         }
+    }
+    text
+}
+
+/// What the example `index` is told of the others.
+fn links() -> String {
+    let mut text = String::new();
+    for Example { name, kind, shows, page, host, .. } in &EXAMPLES {
+        let Some(page) = page else { continue };
+        let mount = host.map_or_else(|| format!("/{name}"), |host| format!("//{host}"));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{mount}{page} | {name} | {kind} | {shows}");
     }
     text
 }
@@ -205,7 +239,10 @@ fn relay(output: ChildStdout) {
 }
 
 fn guide(base: &str) -> String {
-    let mut text = "\n".to_owned();
+    let mut text = match base.strip_prefix("unix:") {
+        Some(_) => "\n".to_owned(),
+        None => format!("\n  the examples on one page: {base}/\n\n"),
+    };
     for Example { name, shows, path, curl, host, .. } in &EXAMPLES {
         let place = host.map_or_else(|| format!("/{name}{path}"), |_| (*path).to_owned());
         let command = match (base.strip_prefix("unix:"), host) {
@@ -228,11 +265,14 @@ fn guide(base: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wasgi_harness::{Host, Request};
+
     use super::*;
 
     #[test]
     fn every_example_has_a_route_and_a_url() {
         let (config, guide) = (config("key"), guide("http://127.0.0.1:8080"));
+        assert!(guide.contains("one page: http://127.0.0.1:8080/\n"), "{guide}");
         for Example { name, host, .. } in &EXAMPLES {
             let (route, url) = match host {
                 Some(host) => (format!("{host}/"), format!("http://{host}:8080/")),
@@ -247,5 +287,37 @@ mod tests {
     fn a_unix_socket_is_given_to_curl_as_one() {
         let guide = guide("unix:/run/wasgi.sock");
         assert!(guide.contains("curl --unix-socket /run/wasgi.sock 'http://localhost/hello/'"), "{guide}");
+    }
+
+    /// The URLs on a page, as they stand there.
+    fn urls(page: &str) -> Vec<String> {
+        let behind = page.split("href=\"").skip(1);
+        behind.filter_map(|rest| Some(rest.split_once('"')?.0.replace("&amp;", "&"))).collect()
+    }
+
+    /// End to end: the real host, with the guests that `cargo xtask test` has built.
+    #[test]
+    fn every_link_of_the_index_page_answers() {
+        let host = Host::config(&config("key").replace("../guests", "$GUESTS"));
+        for Example { name, .. } in EXAMPLES.iter().filter(|example| example.granted.is_some()) {
+            fs::create_dir(host.path(name)).unwrap();
+        }
+        let host = host.start();
+        let index = host.request(&Request::get("/").header("Host", format!("localhost:{}", host.port())));
+        let (page, urls) = (index.expect(200).text(), urls(index.text()));
+        for Example { name, kind, shows, .. } in EXAMPLES.iter().filter(|example| example.page.is_some()) {
+            assert!(page.contains(&format!("\">{name}</a> ({kind}): {shows}\n")), "{name} is not on it: {page}");
+        }
+        assert_eq!(urls.len(), EXAMPLES.iter().filter(|example| example.page.is_some()).count(), "{page}");
+        for url in urls {
+            let (authority, path) = match url.strip_prefix("//").map(|rest| rest.split_once('/').unwrap()) {
+                Some((authority, path)) => (authority.to_owned(), format!("/{path}")),
+                None => (format!("localhost:{}", host.port()), url.clone()),
+            };
+            assert!(authority.ends_with(&format!(":{}", host.port())), "{url}");
+            let response = host.request(&Request::get(&path).header("Host", authority));
+            assert_eq!(response.head.status, 200, "{url}: {response:?}");
+        }
+        host.get("/nowhere").expect(404);
     }
 }
