@@ -62,7 +62,7 @@ impl Example {
 }
 
 /// In the order in which they are shown: a new example is one more row.
-const EXAMPLES: [Example; 16] = [
+const EXAMPLES: [Example; 17] = [
     Example::new("hello", RUST, "the smallest application", "/"),
     Example::new("rpc", RUST, "JSON-RPC over a registry built at deployment", "/").curl(CALL, None),
     Example::new("environ", RUST, "the request as the application sees it", "/any/path?x=1"),
@@ -90,6 +90,7 @@ const EXAMPLES: [Example; 16] = [
     Example::new("go-cgi", "Go, CGI", "net/http of Go's standard library, as a CGI program", "/"),
     Example::new("rust-cgi", "Rust, CGI", "a CGI program, which is run for each request", "/")
         .curl("-d 'to be or not to be' ", Some("/")),
+    Example::new("http-hello", "Rust, wasi:http", "a component made for any host of wasi:http", "/"),
 ];
 
 const RUST: &str = "Rust, gateway";

@@ -1,6 +1,3 @@
-//! Exports `wasi:http/incoming-handler`: the `hello` example as a component for `wasmtime serve`, against which
-//! `cargo xtask bench` measures.
-
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
