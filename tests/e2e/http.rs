@@ -273,6 +273,17 @@ fn an_app_that_writes_to_a_client_that_reads_nothing_is_held() {
 }
 
 #[test]
+fn what_an_app_has_the_host_keep_is_bounded() {
+    let host = Host::serving("http-app").start();
+    host.get("/ok").expect_text("ok");
+    let before = memory_kib(&host, "VmHWM");
+    host.get("/hoard/fields").expect_text("hoarded");
+    host.get("/hoard/bodies").expect_text("hoarded");
+    let grown = memory_kib(&host, "VmHWM") - before;
+    assert!(grown < 48 * 1024, "the host took {grown} KiB");
+}
+
+#[test]
 fn what_apps_leave_behind_does_not_add_up() {
     let host = Host::serving("http-app").args(["--memory-max", "32MiB"]).start();
     let round = || {

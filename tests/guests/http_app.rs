@@ -1,6 +1,9 @@
 //! An app of wasi:http that does whatever a test asks for; `README.md` has its paths.
 
-#![expect(clippy::expect_used, reason = "each is called once, as the contract wants; a host that refuses fails the test")]
+#![expect(
+    clippy::expect_used,
+    reason = "each is called once, as the contract wants; a host that refuses fails the test"
+)]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -52,6 +55,14 @@ impl Guest for App {
                 whole(outparam, "text/plain", b"leaked");
             }
             "/keep" => keep(outparam),
+            "/hoard/fields" => {
+                hoard_fields(query.number("handles", 900));
+                whole(outparam, "text/plain", b"hoarded");
+            }
+            "/hoard/bodies" => {
+                (0..query.number("handles", 300)).for_each(|_| hoard_body());
+                whole(outparam, "text/plain", b"hoarded");
+            }
             "/secret/plant" => {
                 whole(outparam, "application/json", secret::plant(query.number("mib", 1)).to_string().as_bytes());
             }
@@ -183,6 +194,31 @@ fn keep(outparam: ResponseOutparam) {
     ResponseOutparam::set(outparam, Ok(response));
     let _ = write(&body, b"begun");
     mem::forget(body);
+}
+
+/// Keeps as many headers with the host as it takes from one that holds so many handles.
+fn hoard_fields(handles: u64) {
+    for held in 0..handles {
+        let fields = Fields::new();
+        for number in 0..32 * 16 / held.max(16) {
+            let _ = fields.append(&format!("x-{number}"), &[b'v'; 1000]);
+        }
+        mem::forget(fields);
+    }
+}
+
+/// Keeps a body with the host, of as much as it takes.
+fn hoard_body() {
+    let response = OutgoingResponse::new(Fields::new());
+    let body = response.body().expect("the first");
+    let output = body.write().expect("the first");
+    while let Ok(room @ 1..) = output.check_write() {
+        let bytes = vec![b'x'; usize::try_from(room).unwrap_or(1)];
+        if output.write(&bytes).is_err() {
+            break;
+        }
+    }
+    mem::forget((response, body, output));
 }
 
 /// Writes until that fails, then appends to a file that it cleaned up.

@@ -10,9 +10,13 @@ pub(crate) struct Outgoing {
     chunk_max: usize,
 }
 
+/// Most bytes that one write to a body takes. Two of them wait in the host for each body that a guest has begun, out of reach of
+/// `memory-max`, and it may begin hundreds.
+const CHUNK_MAX: usize = 16 * 1024;
+
 impl Outgoing {
     pub(crate) fn new(limits: &AppLimits) -> Self {
-        Self { chunk_max: limits.write_chunk_max.to_usize() }
+        Self { chunk_max: limits.write_chunk_max.to_usize().min(CHUNK_MAX) }
     }
 }
 

@@ -70,6 +70,8 @@ pub(crate) struct Guest {
 
 impl WasiHttpView for Guest {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let held = self.table.iter_mut().count();
+        self.http.set_field_size_limit(fields_max(self.terms.limits.head_size_max.to_usize(), held));
         WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
     }
 }
@@ -99,8 +101,11 @@ impl Guest {
     }
 }
 
-/// Room for a few headers, however small `head-size-max` is.
-const FIELDS_MIN: usize = 4 * 1024;
+/// Room for a few headers, however many handles a guest holds.
+const FIELDS_MIN: usize = 1024;
+
+/// Handles that one request of a sound guest needs, well counted.
+const HELD_FREE: usize = 16;
 
 /// Makes a store with its limiter, its interruption and its bounds set together.
 pub(crate) fn build_store(
@@ -122,7 +127,7 @@ pub(crate) fn build_store(
         table,
         gateway_handles: 0,
         wasi: None,
-        http: fields(&limits),
+        http: WasiHttpCtx::new(),
         outgoing: Outgoing::new(&limits),
     };
     #[expect(clippy::disallowed_methods, reason = "the one place that may make a store")]
@@ -142,10 +147,25 @@ pub(crate) fn build_store(
     store
 }
 
-/// What bounds each set of headers that a guest makes.
-fn fields(limits: &AppLimits) -> WasiHttpCtx {
-    let mut context = WasiHttpCtx::new();
-    // Counted with what a map of headers takes in memory, which is more than what is sent.
-    context.set_field_size_limit(2 * limits.head_size_max.to_usize() + FIELDS_MIN);
-    context
+/// Bytes of the next set of headers that a guest makes, while it holds so many handles. The host keeps them, out of reach of
+/// `memory-max`, so those who hold many get less for each: all together are no more than some 80 times the first.
+fn fields_max(head_size_max: usize, held: usize) -> usize {
+    // They count with what a map of headers takes in memory, which is more than what is sent.
+    let first = head_size_max + FIELDS_MIN;
+    (first * HELD_FREE / held.max(HELD_FREE)).max(FIELDS_MIN.min(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_a_guest_keeps_are_bounded_together() {
+        let first = fields_max(64 * 1024, 0);
+        assert!(first > 64 * 1024);
+        let all: usize = (0..1000).map(|held| fields_max(64 * 1024, held)).sum();
+        assert!(all < 100 * first, "{all}");
+        assert_eq!(fields_max(64 * 1024, HELD_FREE), first);
+        assert!(fields_max(64 * 1024, 1_000_000) >= FIELDS_MIN);
+    }
 }
