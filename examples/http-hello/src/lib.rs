@@ -1,3 +1,5 @@
+//! The smallest component of wasi:http: what every request gets is the same.
+
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
