@@ -99,6 +99,14 @@ fn what_is_missing_is_told_before_any_work() {
 }
 
 #[test]
+fn half_a_gigabyte_to_bring_along_is_told_before_any_work() {
+    let project = Project::with_a_film(&[PACKAGE, ("src/index.js", "export default () => new Response();\n")]);
+    let command = with_node(&project, &["build", "-o", "old.wasm"]);
+    let outcome = project.refused(command, 65, &["bundle-max", "media/film.mp4"]);
+    assert!(!outcome.stderr.contains("bundling"), "{outcome:?}");
+}
+
+#[test]
 fn a_module_that_does_not_end_is_stopped_after_its_time() {
     let project = Project::new(&[PACKAGE, ("src/index.js", "for (;;) {}\n")]);
     let command = with_node(&project, &["build", "-o", "old.wasm", "--time-max", "8s"]);

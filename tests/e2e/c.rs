@@ -171,6 +171,22 @@ fn source_that_is_wrong_is_told_by_its_file_and_line() {
 }
 
 #[test]
+fn half_a_gigabyte_to_bring_along_is_told_before_any_work() {
+    let project = Project::with_a_film(&[("app.c", "#include <wasgi.h>\n")]);
+    let command = project.command(&["build", "-o", "old.wasm"]);
+    let outcome = project.refused(command, 65, &["bundle-max", "media/film.mp4"]);
+    assert!(!outcome.stderr.contains("files for wasm32-wasi"), "{outcome:?}");
+}
+
+#[test]
+fn a_compiler_that_takes_too_long_is_stopped_and_leaves_nothing() {
+    let source = format!("#include <wasgi.h>\n{}", "#include <stdio.h>\n".repeat(10_000));
+    let project = Project::new(&[("app.c", &source)]);
+    let command = project.command(&["build", "-o", "old.wasm", "--time-max", "10ms"]);
+    project.refused(command, 65, &["clang took longer than 10ms", "--time-max"]);
+}
+
+#[test]
 fn what_is_missing_is_told_before_any_work() {
     let project = Project::new(&[("app.c", "")]);
     let command = project.command_with([project.beside("home")], &["build"]);

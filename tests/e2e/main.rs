@@ -7,6 +7,7 @@
 mod access_log;
 mod blame;
 mod browser;
+mod build_go;
 mod build_input;
 mod build_javascript;
 mod build_python;

@@ -30,6 +30,15 @@ impl Project {
         project
     }
 
+    /// With these files, and a film that is to go along and is larger than any bundle.
+    pub(crate) fn with_a_film(files: &[(&str, &str)]) -> Self {
+        let project = Self::new(files);
+        project.write("wasgi.toml", "[bundle]\ninclude = ['media/*']\n");
+        project.write("media/film.mp4", "");
+        fs::File::create(project.path("media/film.mp4")).unwrap().set_len(500 << 20).unwrap();
+        project
+    }
+
     /// A file or folder of its source.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join("source").join(name)

@@ -33,7 +33,8 @@ pub(super) async fn build(job: &Job<'_>) -> Result<Made, BuildError> {
     let mut command = Command::new(&go);
     command.args(["build", "-trimpath", "-ldflags=-s", "-o"]).arg(&module).arg(".");
     // Its errors are the author's to read.
-    command.env("GOOS", "wasip1").env("GOARCH", "wasm").current_dir(folder).stdout(Stdio::piped());
+    command.env("GOOS", "wasip1").env("GOARCH", "wasm").env("TMPDIR", job.temporary());
+    command.current_dir(folder).stdout(Stdio::piped());
     tool::succeed(command.stderr(Stdio::inherit()), job.order.time_max.unwrap_or(TIME_MAX), MEND).await?;
     if !is_wasm(&module) {
         return Err(BuildError::App(

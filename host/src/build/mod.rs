@@ -163,7 +163,13 @@ pub async fn build(order: &Order, progress: &dyn Progress) -> Result<Built, Buil
         .map_err(BuildError::file("make", &std::env::temp_dir()))?;
     let job = Job { order, manifest: &manifest, scratch: scratch.path(), progress };
     fs::create_dir(job.temporary()).map_err(BuildError::file("make", &job.temporary()))?;
-    let mut made = match language(order, &manifest)? {
+    let language = language(order, &manifest)?;
+    if language != Language::Python {
+        // What a build of a minute brings along should not be refused in the end. Python's is known once it is staged.
+        let files: Vec<Source> = manifest.bundle.sources(&order.folder).into_iter().collect();
+        pack::check(&files, &Max::of(&HostLimits::default()))?;
+    }
+    let mut made = match language {
         Language::C => c::build(&job).await?,
         Language::JavaScript => javascript::build(&job).await?,
         Language::Python => python::build(&job).await?,

@@ -142,12 +142,17 @@ pub fn pack(sources: &[Source], modified: u64, max: &Max) -> Result<Bundle, Pack
     finished.map(Bundle).map_err(|error| PackError::Unreadable { path: PathBuf::new(), error })
 }
 
-/// Whether the files of all sources may be packed, as far as their names, kinds and number tell.
+/// Whether the files of all sources may be packed, as far as their names, kinds, number and sizes tell.
 ///
 /// # Errors
 /// [`PackError`].
 pub fn check(sources: &[Source], max: &Max) -> Result<(), PackError> {
-    plan(sources, max).map(drop)
+    let plan = plan(sources, max)?;
+    let bytes = plan.files.values().fold(0_u64, |sum, path| sum.saturating_add(size(path)));
+    if bytes > max.bytes {
+        return Err(PackError::TooLarge { max: max.bytes, largest: plan.largest() });
+    }
+    Ok(())
 }
 
 fn plan(sources: &[Source], max: &Max) -> Result<Plan, PackError> {
@@ -247,8 +252,7 @@ impl Plan {
 
     /// The file that takes most room.
     fn largest(&self) -> PathBuf {
-        let size = |path: &&PathBuf| fs::metadata(path).map_or(0, |file| file.len());
-        self.files.values().max_by_key(size).cloned().unwrap_or_default()
+        self.files.values().max_by_key(|path| size(path)).cloned().unwrap_or_default()
     }
 
     /// Refuses a file where another has a folder, and folders that differ in case alone.
@@ -269,6 +273,11 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// In bytes; of what cannot be read, its reader will tell.
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |file| file.len())
 }
 
 fn join(folder: &str, name: &str) -> String {

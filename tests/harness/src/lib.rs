@@ -34,7 +34,7 @@ pub use fixtures::{guest, guests_dir};
 pub use host::{Host, HostBuilder, Stopped};
 pub use http2::{Http2, Http2Response, Http2Stream};
 pub use lines::Lines;
-pub use place::{Address, binary, cache_dir, javascript_tools, python_tools, workspace};
+pub use place::{Address, binary, cache_dir, go_tools, javascript_tools, python_tools, workspace};
 pub use process::{children, eventually, is_gone};
 
 /// How long a test waits for an event that should come at once, before it gives up.

@@ -75,6 +75,16 @@ pub fn javascript_tools() -> PathBuf {
     tools
 }
 
+/// Go's programs, and the cache with the standard library that `cargo xtask guests` has built.
+///
+/// # Panics
+/// If they are not there.
+pub fn go_tools() -> (PathBuf, PathBuf) {
+    let programs = tools().join("go/bin");
+    assert!(programs.join("go").is_file(), "{} has no go: run cargo xtask test", programs.display());
+    (programs, tools().with_file_name("guests").join("go-build"))
+}
+
 /// Where `cargo xtask` installs what guests are built with.
 fn tools() -> PathBuf {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

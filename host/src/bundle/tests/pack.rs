@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::bundle::name::NameError;
-use crate::bundle::pack::{PackError, Source, pack, pack_contents};
+use crate::bundle::pack::{PackError, Source, check, pack, pack_contents};
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -72,6 +72,9 @@ fn what_is_no_file_and_what_is_too_much_is_refused() {
     let dir = folder(&[("a", "12345"), ("b", "6")]);
     let too_large = pack(&[source(dir.path())], 0, &Max { bytes: 5, files: 2 }).unwrap_err();
     assert!(too_large.to_string().contains("bundle-max"), "{too_large}");
+    let before = check(&[source(dir.path())], &Max { bytes: 5, files: 2 }).unwrap_err();
+    assert_eq!(before.to_string(), too_large.to_string(), "known without packing");
+    check(&[source(dir.path())], &Max { bytes: 6, files: 2 }).unwrap();
     let too_many = pack(&[source(dir.path())], 0, &Max { bytes: 6, files: 1 }).unwrap_err();
     assert!(too_many.to_string().contains("bundle-files-max"), "{too_many}");
     std::os::unix::fs::symlink("a", dir.path().join("link")).unwrap();
