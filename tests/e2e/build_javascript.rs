@@ -52,7 +52,11 @@ fn a_new_app_passes_its_test_is_built_and_answers() {
     assert!(built.stderr.contains("  printed at the build\n"), "{built:?}");
     assert_eq!(names_in(&project.path("")), ["my-app", "my-app.wasm"]);
     assert_eq!(names_in(&project.beside("tmp")), [""; 0]);
-    let host = Host::serving_file(&project.path("my-app.wasm")).start();
+    // Compiled before a host is waited for: an engine takes a while.
+    let check = Wasgi::new(["check"]).arg(project.path("my-app.wasm")).arg("--cache").arg(project.beside("cache"));
+    let checked = check.without_cache_flag().patience(PATIENCE).finish();
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let host = Host::serving_file(&project.path("my-app.wasm")).cache(&project.beside("cache")).start();
     host.get("/").expect_text("Hello from a package!\n");
 }
 
