@@ -31,6 +31,7 @@ use crate::reply::{Answer, Cut, Last, Reply};
 use crate::sandbox::fault::Fault;
 use crate::sandbox::host_calls::Outlet;
 use crate::sandbox::instance::{Exchange, whole};
+use crate::sandbox::meter::Meter;
 use crate::sandbox::start_response::{Finish, Misuse, StartResponse};
 use crate::sandbox::store::{Guest, Terms};
 
@@ -70,7 +71,7 @@ pub(super) async fn call(
     let body = body::of(input, &client, &failure);
     let (sender, answered) = oneshot::channel();
     let guest = store.data_mut();
-    let terms = Arc::clone(&guest.terms);
+    let (terms, meter) = (Arc::clone(&guest.terms), Arc::clone(&guest.meter));
     let scheme = if parts.uri.scheme() == Some(&http::uri::Scheme::HTTPS) { Scheme::Https } else { Scheme::Http };
     let no_room = |error: wasmtime::Error| Fault::from_call(&error, false);
     let request = guest.http().new_incoming_request(scheme, Request::from_parts(parts, body)).map_err(no_room)?;
@@ -79,6 +80,7 @@ pub(super) async fn call(
     let mut forward = Forward {
         source: Source::Answer(answered),
         terms,
+        meter,
         response: StartResponse::new(head_only),
         outlet: Outlet::new(head),
         chunks: None,
@@ -107,6 +109,7 @@ pub(super) async fn call(
 struct Forward {
     source: Source,
     terms: Arc<Terms>,
+    meter: Arc<Meter>,
     response: StartResponse,
     outlet: Outlet,
     /// Where the body goes, once its head is on its way.
@@ -161,10 +164,12 @@ impl Forward {
             };
             let Source::Body(body) = &mut self.source else { return Ok(()) };
             let (response, outlet, client) = (&mut self.response, &mut self.outlet, &self.client);
+            let meter = &self.meter;
             let frame = poll_fn(|context| {
                 let polled = Pin::new(&mut *body).poll_frame(context);
-                // The client need not wait for a body that is still being made.
+                // The client need not wait for a body that its app waits for; one that was made to pause goes on at once.
                 if polled.is_pending()
+                    && !meter.is_paused()
                     && let Some((head, streams)) = response.commit()
                 {
                     outlet.commit(*head, client, streams);
